@@ -1,0 +1,75 @@
+"""The protocol that Label Studio speaks to a machine learning backend."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from redis.exceptions import RedisError
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+
+from backend.endpoints.auth import require_caller
+from backend.endpoints.context import get_services, read_json
+from backend.errors import BadRequest, NotFound, QueueUnavailable
+from backend.labelstudio.tasks import as_object, parse_predict, parse_setup
+from backend.store.projects import list_model_versions
+from model import YoloSamModel
+
+blueprint = Blueprint("protocol", __name__)
+blueprint.before_request(require_caller)
+
+
+@blueprint.post("/setup")
+def setup() -> Response:
+    """Check the project's labeling config and name the model version that serves it."""
+    asked = parse_setup(read_json())
+    plan = get_services().pipeline.setup(asked.project_id, asked.label_config)
+    return jsonify({"model_version": plan.version})
+
+
+@blueprint.post("/validate")
+def validate() -> Response:
+    """Check a labeling config and tell which of the model's classes fill which label."""
+    plan = get_services().pipeline.planner.plan(parse_setup(read_json()).label_config)
+    tags = {tag.control.name: dict(tag.label_map) for tag in plan.tags}
+    return jsonify({"status": "ok", "model_version": plan.version, "label_maps": tags})
+
+
+@blueprint.post("/predict")
+def predict() -> Response:
+    """Predict tasks: one result for each, in order."""
+    services = get_services()
+    asked = parse_predict(read_json(), max_tasks=services.settings.predict_max_tasks)
+    model = YoloSamModel(asked.project_id, asked.label_config, services=services)
+    return jsonify({"results": model.predict(asked.tasks, context=asked.context)})
+
+
+@blueprint.get("/versions")
+@blueprint.post("/versions")
+def versions() -> Response:
+    """List the model versions that have served, newest first."""
+    return jsonify({"versions": list_model_versions(get_services().database)})
+
+
+@blueprint.post("/job_status")
+def job_status() -> Response:
+    """Tell the state of a job of ours."""
+    job_id = as_object(read_json(), "the body").get("job")
+    if not isinstance(job_id, str) or not job_id:
+        raise BadRequest('"job" is missing; expected the id of a job.')
+    try:
+        job = Job.fetch(job_id, connection=get_services().queue.redis)
+        return jsonify(_job_json(job))
+    except (NoSuchJobError, ValueError):
+        raise NotFound(f"There is no job {job_id[:80]!r}; jobs that ended well are forgotten.") from None
+    except RedisError as error:
+        raise QueueUnavailable(f"Redis does not answer: {error}.") from None
+
+
+def _job_json(job: Job) -> Mapping[str, Any]:
+    times = {name: getattr(job, name) for name in ("created_at", "enqueued_at", "ended_at")}
+    return {
+        "job_id": job.id,
+        "job_status": job.get_status(refresh=False),
+        **{name: time.isoformat() if time else None for name, time in times.items()},
+    }

@@ -1,0 +1,24 @@
+"""Where Label Studio reports what happened. It waits one second and never repeats."""
+
+from flask import Blueprint, Response, jsonify
+
+from backend.endpoints.auth import require_webhook_caller
+from backend.endpoints.context import get_services, read_json
+from backend.errors import AppError
+from backend.review.inbox import receive_event
+
+blueprint = Blueprint("webhook", __name__)
+blueprint.before_request(require_webhook_caller)
+
+
+@blueprint.post("/webhook")
+def webhook() -> tuple[Response, int]:
+    """Store the event, then answer."""
+    services = get_services()
+    try:
+        is_new = receive_event(read_json(), database=services.database, queue=services.queue)
+    except AppError as error:
+        services.metrics.events.labels(error.code).inc()
+        raise
+    services.metrics.events.labels("stored" if is_new else "duplicate").inc()
+    return jsonify({"status": "stored" if is_new else "duplicate"}), 201 if is_new else 200

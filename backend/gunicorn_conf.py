@@ -1,0 +1,45 @@
+"""gunicorn's configuration, from our settings. Read once by gunicorn's master process."""
+
+import os
+import shutil
+from typing import Any
+
+import structlog
+from prometheus_client.multiprocess import mark_process_dead
+
+from backend.logs import configure_logs
+from backend.settings import read_settings
+
+_settings = read_settings()
+configure_logs(_settings.log_level, process="web")
+_log = structlog.get_logger(__name__)
+
+# Before any worker imports prometheus-client's values; counts of an earlier run are dropped.
+_metrics_dir = (_settings.data_dir / "metrics").resolve()
+shutil.rmtree(_metrics_dir, ignore_errors=True)
+_metrics_dir.mkdir(parents=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+
+bind = f"{_settings.bind_host}:{_settings.port}"
+workers = _settings.web_workers
+threads = _settings.web_threads
+worker_class = "gthread"
+# Label Studio waits 100 seconds for predictions; a process that hangs longer is replaced.
+timeout = 120
+graceful_timeout = 30
+loglevel = "warning"
+
+if _settings.bind_host != _settings.host:
+    _log.warning(
+        "listening_on_loopback_only",
+        asked=_settings.host,
+        reason="BASIC_AUTH_USER and BASIC_AUTH_PASS are not set, so only this machine may call",
+    )
+elif not _settings.has_basic_auth and not _settings.webhook_secret.get_secret_value():
+    _log.warning("no_password", reason="no BASIC_AUTH_USER and WEBHOOK_SECRET; only this machine may call")
+_log.info("listening", address=f"http://{bind}", workers=workers, label_studio=_settings.label_studio_url)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Drop the gauges of a server process that ended."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,59 @@
+"""Read a webhook's body into an event with a natural key.
+
+Label Studio sends no delivery id and never repeats a webhook, but one project may have two webhooks (its
+own and ours), so the same fact can come twice. What an event means is decided elsewhere.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from backend.entities import WebhookEvent
+from backend.errors import BadRequest
+from backend.labelstudio.tasks import as_object, parse_project_id
+
+MAX_ACTION_CHARS = 64
+
+
+def parse_event(body: object, *, received_second: int) -> WebhookEvent:
+    """Read a webhook's body; unknown actions are kept.
+
+    Args:
+        body: The decoded JSON.
+        received_second: Unix time of arrival in whole seconds. It is part of the key of events that carry
+            neither ids nor times of their own (project settings, training requests): those may truly happen
+            again, and only a second copy within the same second is taken for the same fact.
+
+    Raises:
+        BadRequest: not an object, or without an action.
+    """
+    fields = as_object(body, "the body")
+    action = fields.get("action")
+    if not isinstance(action, str) or not 0 < len(action) <= MAX_ACTION_CHARS or "\x00" in action:
+        raise BadRequest('"action" is missing or not a word; expected a name such as ANNOTATION_CREATED.')
+    project = as_object(fields.get("project") or {}, '"project"')
+    project_id = parse_project_id(project.get("id", project.get("pk")))
+    marks = sorted(_marks(fields))
+    if not marks:
+        marks = [_digest(fields), str(received_second)]
+    key = hashlib.sha256("\n".join([action, str(project_id), *marks]).encode()).hexdigest()
+    return WebhookEvent(key=key, action=action, project_id=project_id, payload=fields)
+
+
+def _marks(fields: Mapping[str, Any]) -> Iterable[str]:
+    """Yield "kind:id:updated at" of every annotation; of every task where there is no annotation."""
+    kinds = (
+        ("annotation", "annotations")
+        if "annotation" in fields or "annotations" in fields
+        else ("task", "tasks")
+    )
+    for kind in kinds:
+        value = fields.get(kind)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and item.get("id") is not None:
+                yield f"{kind.rstrip('s')}:{item['id']}:{item.get('updated_at', '')}"
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,43 @@
+"""Counters and timings for Prometheus, summed over all server processes.
+
+gunicorn's configuration sets PROMETHEUS_MULTIPROC_DIR before this module is loaded; each process then
+writes its numbers to a file there. Without it (tests, one process) the numbers stay in memory.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
+# Fixed by prometheus-client; its own switch, so not a setting of ours.
+_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """All metrics of one application."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "yolo_sam_requests", "Requests answered.", ["endpoint", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "yolo_sam_request_seconds", "Time to answer.", ["endpoint"], buckets=_SECONDS, registry=registry
+        )
+        self.tasks = Counter("yolo_sam_tasks_predicted", "Tasks predicted.", ["version"], registry=registry)
+        self.regions = Counter(
+            "yolo_sam_regions_predicted", "Regions predicted.", ["version"], registry=registry
+        )
+        self.failures = Counter(
+            "yolo_sam_task_failures", "Tasks without a prediction.", ["reason"], registry=registry
+        )
+        self.events = Counter("yolo_sam_events", "Webhook events received.", ["outcome"], registry=registry)
+
+    def render(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        if not os.environ.get(_SHARED_FOLDER):
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -1,0 +1,1 @@
+"""What annotators did with the predictions they saw."""

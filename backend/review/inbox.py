@@ -1,0 +1,37 @@
+"""Take in what Label Studio reports: stored first, then a job to look at it, then the answer."""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from backend.errors import QueueUnavailable
+from backend.labelstudio.events import parse_event
+from backend.queue import EVENTS, JobQueue
+from backend.store.database import Database
+from backend.store.event_log import store_event
+
+log = structlog.get_logger(__name__)
+
+PROCESS_JOB = "retrain.jobs.process_events"
+
+
+def receive_event(body: object, *, database: Database, queue: JobQueue) -> bool:
+    """Store one webhook event and queue its processing; return False where it was stored already.
+
+    Events of one project share one waiting job, which takes all of them. Without Redis the event is
+    stored all the same; the next event's job, or the worker's start, takes it along.
+
+    Raises:
+        BadRequest: the body is no event.
+        DatabaseUnavailable: the event is not stored.
+    """
+    now = datetime.now(UTC)
+    event = parse_event(body, received_second=int(now.timestamp()))
+    is_new = store_event(database, event, now=now)
+    log.info("event", action=event.action, project=event.project_id, new=is_new)
+    if is_new:
+        try:
+            queue.enqueue(EVENTS, PROCESS_JOB, event.project_id, job_id=f"process-events-{event.project_id}")
+        except QueueUnavailable as error:
+            log.warning("event_not_queued", project=event.project_id, detail=error.message)
+    return is_new

@@ -1,0 +1,107 @@
+"""Build the parts of one process from its settings, and close them again."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+
+from backend.inference.checkpoint import Checkpoint
+from backend.inference.manager import ModelManager
+from backend.inference.pipeline import PredictionPipeline
+from backend.inference.plan import Planner
+from backend.labelstudio.client import LabelStudioClient
+from backend.media.fetch import Fetcher, FetchLimits
+from backend.media.loader import MediaLoader
+from backend.metrics import Metrics
+from backend.queue import JobQueue
+from backend.settings import Settings
+from backend.store.database import Database, open_database
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that requests, jobs and commands share within one process."""
+
+    settings: Settings
+    database: Database
+    queue: JobQueue
+    label_studio: LabelStudioClient
+    pipeline: PredictionPipeline
+    metrics: Metrics
+
+    @classmethod
+    def build(cls, settings: Settings) -> Self:
+        """Open the database and make the rest ready; loads no weights and calls nobody.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be opened.
+            SettingsError: an address cannot be used.
+        """
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _tame_ultralytics(settings)
+        label_studio = LabelStudioClient(
+            settings.label_studio_url, settings.label_studio_api_key.get_secret_value()
+        )
+        database = open_database(settings.database_address, timeout=settings.database_timeout)
+        metrics = Metrics()
+        return cls(
+            settings=settings,
+            database=database,
+            queue=JobQueue(settings.redis_address),
+            label_studio=label_studio,
+            pipeline=_build_pipeline(settings, label_studio, database, metrics),
+            metrics=metrics,
+        )
+
+    def close(self) -> None:
+        """End threads and connections."""
+        self.pipeline.close()
+        self.queue.close()
+        self.database.close()
+
+
+def _build_pipeline(
+    settings: Settings, label_studio: LabelStudioClient, database: Database, metrics: Metrics
+) -> PredictionPipeline:
+    def load(checkpoint: Checkpoint):  # type: ignore[no-untyped-def]
+        # Imported at the first load: torch and ultralytics take seconds, /setup and /health need neither.
+        from backend.inference.yolo import YoloEngine
+
+        return YoloEngine(checkpoint, device=settings.device)
+
+    fetcher = Fetcher(
+        FetchLimits(settings.media_max_mb * 2**20, settings.media_timeout, settings.media_max_redirects),
+        label_studio_url=settings.label_studio_url,
+        allowed_hosts=settings.allowed_hosts,
+        auth_headers=label_studio.auth_headers,
+    )
+    manager = ModelManager(load, max_batch=settings.predict_batch)
+    return PredictionPipeline(
+        Planner(
+            manager,
+            models_path=settings.models_path,
+            default_weights=settings.yolo_weights,
+            score_threshold=settings.score_threshold,
+        ),
+        manager,
+        MediaLoader(
+            fetcher,
+            label_studio_url=settings.label_studio_url,
+            max_pixels=settings.media_max_megapixels * 1_000_000,
+        ),
+        database=database,
+        metrics=metrics,
+        threads=settings.media_threads,
+    )
+
+
+def _tame_ultralytics(settings: Settings) -> None:
+    # Read by ultralytics at import: no settings file in the home folder, no pip in a running server, no
+    # look-ups on the network.
+    os.environ.setdefault("YOLO_CONFIG_DIR", str((settings.data_dir / "ultralytics").resolve()))
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")

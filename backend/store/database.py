@@ -1,0 +1,178 @@
+"""Open the database, bring its tables up to date, and hand out transactions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, TimeoutError
+from sqlalchemy.orm import Session
+
+from backend.errors import DatabaseUnavailable, SettingsError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number that no other program uses as an advisory lock in the same PostgreSQL database.
+_MIGRATION_LOCK = 7_140_923_001
+_MIGRATION_TIMEOUT = 60.0
+
+
+class Database:
+    """Transactions on one database; safe for any number of threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session whose changes, if any, are thrown away.
+
+        Raises:
+            DatabaseUnavailable: locked for longer than the timeout, or out of reach.
+        """
+        with _translated(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction that commits at the end, or rolls back on an error.
+
+        SQLite takes its write lock at the start, so two writers wait instead of failing half-way.
+
+        Raises:
+            DatabaseUnavailable: locked for longer than the timeout, full, or out of reach.
+        """
+        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def check(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            DatabaseUnavailable: it gives none.
+        """
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(address: str, *, timeout: float) -> Database:
+    """Connect, and create or upgrade the tables; many processes may do so at once.
+
+    Args:
+        address: SQLAlchemy address, SQLite or PostgreSQL.
+        timeout: Seconds to wait for a lock or a connection.
+
+    Raises:
+        SettingsError: not the address of such a database.
+        DatabaseUnavailable: out of reach, or another process upgrades for over a minute.
+    """
+    engine = _create_engine(address, timeout)
+    try:
+        with _translated(), _migration_lock(engine):
+            _upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def insert_ignoring(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows, leaving out those whose key is there already; return how many were new."""
+    if not rows:
+        return 0
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(list(rows)).on_conflict_do_nothing()
+    return len(session.execute(statement.returning(*table.primary_key.columns)).all())
+
+
+def upsert(session: Session, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, or update the one with its primary key to the same values."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    keys = [column.name for column in table.primary_key.columns]
+    changed = {name: value for name, value in row.items() if name not in keys}
+    statement = dialect.insert(table).values(**row)
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, TimeoutError) as error:
+        # The statement and its values stay out of the message: they may hold anything.
+        cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+        raise DatabaseUnavailable(
+            f"The database does not answer: {cause}. Nothing was stored; try again."
+        ) from error
+
+
+def _create_engine(address: str, timeout: float) -> Engine:
+    try:
+        url = make_url(address)
+        if url.get_backend_name() == "sqlite":
+            if url.database and url.database != ":memory:":
+                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(url, connect_args={"timeout": timeout})
+            _prepare_sqlite(engine)
+            return engine
+        if url.get_backend_name() == "postgresql":
+            # psycopg 3 is the driver that is installed; "postgresql://" alone would ask for psycopg2.
+            driver = url.set(drivername="postgresql+psycopg")
+            options = f"-c lock_timeout={int(timeout * 1000)}"
+            arguments = {"connect_timeout": max(1, int(timeout)), "options": options}
+            return create_engine(driver, connect_args=arguments, pool_pre_ping=True, pool_timeout=timeout)
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        pass
+    raise SettingsError(
+        "DATABASE_URL is no address of SQLite or PostgreSQL, such as postgresql://user@host/name."
+    )
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the transaction's kind is chosen in _begin
+        # WAL lets readers go on while one writes; NORMAL loses no commit on a crash of the process.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+@contextmanager
+def _migration_lock(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name == "sqlite":
+        try:
+            with FileLock(f"{engine.url.database}.migration.lock", timeout=_MIGRATION_TIMEOUT):
+                yield
+        except Timeout:
+            raise DatabaseUnavailable(
+                "Another process has been upgrading the database for a minute."
+            ) from None
+        return
+    with engine.connect() as connection:
+        connection.execute(text(f"SET lock_timeout = '{int(_MIGRATION_TIMEOUT)}s'"))
+        connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"))
+        try:
+            yield
+        finally:
+            connection.execute(text(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})"))
+
+
+def _upgrade(engine: Engine) -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")

@@ -1,0 +1,65 @@
+"""Projects that talk to us, and the model versions that have served."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Table, select
+
+from backend.inference.checkpoint import Checkpoint
+from backend.store.database import Database, insert_ignoring, upsert
+from backend.store.tables import SqlModelVersion, SqlProject
+
+
+def store_project(
+    database: Database, project_id: int, *, label_config: str, model_version: str | None, now: datetime
+) -> None:
+    """Remember the project's labeling config and the version that serves it; no write where both stand."""
+    with database.read() as session:
+        known = session.get(SqlProject, project_id)
+        if known is not None and (known.label_config, known.model_version) == (label_config, model_version):
+            return
+    row = {"id": project_id, "label_config": label_config, "model_version": model_version, "updated_at": now}
+    with database.write() as session:
+        upsert(session, _table(SqlProject), row)
+
+
+def list_projects(database: Database) -> list[tuple[int, str | None, datetime]]:
+    """Return (id, model version, time of the last change) of every project, by id."""
+    with database.read() as session:
+        query = select(SqlProject.id, SqlProject.model_version, SqlProject.updated_at).order_by(SqlProject.id)
+        return [(row.id, row.model_version, row.updated_at) for row in session.execute(query)]
+
+
+def store_model_versions(database: Database, checkpoints: Iterable[Checkpoint], *, now: datetime) -> None:
+    """Remember weights that serve; those that are known already stay as they are."""
+    rows = [
+        {
+            "version": checkpoint.version,
+            "digest": checkpoint.digest,
+            "task": checkpoint.task,
+            "class_names": list(checkpoint.class_names),
+            "file_name": checkpoint.path.name,
+            "first_seen_at": now,
+        }
+        for checkpoint in checkpoints
+    ]
+    with database.read() as session:
+        known = set(session.scalars(select(SqlModelVersion.version)))
+    if missing := [row for row in rows if row["version"] not in known]:
+        with database.write() as session:
+            insert_ignoring(session, _table(SqlModelVersion), missing)
+
+
+def list_model_versions(database: Database) -> list[str]:
+    """Return the names of all versions that have served, newest first."""
+    with database.read() as session:
+        query = select(SqlModelVersion.version).order_by(
+            SqlModelVersion.first_seen_at.desc(), SqlModelVersion.version
+        )
+        return list(session.scalars(query))
+
+
+def _table(entity: type[SqlProject] | type[SqlModelVersion]) -> Table:
+    table = entity.__table__
+    assert isinstance(table, Table)  # narrows the declared type FromClause
+    return table

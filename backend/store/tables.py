@@ -1,0 +1,121 @@
+"""Tables. They are not entities: functions of this package turn one into the other.
+
+The same SQL serves SQLite and PostgreSQL. A change here needs a migration in `migrations/versions`;
+a test compares the two.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite numbers rows by itself only where the key is INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Point in time, always UTC and aware; SQLite keeps no time zone of its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC; a naive time is refused, since nobody knows what it means."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class SqlBase(DeclarativeBase):
+    """Base of all tables. Constraints have names, so migrations can change them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class SqlProject(SqlBase):
+    """A Label Studio project that talks to us; the key is Label Studio's id."""
+
+    __tablename__ = "project"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    label_config: Mapped[str] = mapped_column(Text)
+    model_version: Mapped[str | None] = mapped_column(String(255))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SqlPrediction(SqlBase):
+    """One served prediction of one task by one model version."""
+
+    __tablename__ = "prediction"
+    __table_args__ = (Index(None, "project_id", "task_id"), Index(None, "project_id", "version"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    project_id: Mapped[int | None] = mapped_column(BigInteger)
+    task_id: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[str] = mapped_column(String(255))
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+    regions: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    score: Mapped[float] = mapped_column(Float)
+    seconds: Mapped[float] = mapped_column(Float)
+    failure: Mapped[str | None] = mapped_column(Text)
+    served_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SqlEvent(SqlBase):
+    """One webhook event, stored before it is answered. `key` is equal for two deliveries of one fact."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index(None, "project_id", "processed_at"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    action: Mapped[str] = mapped_column(String(64))
+    project_id: Mapped[int | None] = mapped_column(BigInteger)
+    payload: Mapped[dict[str, Any]] = mapped_column(Json)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    processed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class SqlModelVersion(SqlBase):
+    """One set of weights that has served; the key is the string in every prediction."""
+
+    __tablename__ = "model_version"
+
+    version: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    task: Mapped[str] = mapped_column(String(16))
+    class_names: Mapped[list[str]] = mapped_column(Json)
+    file_name: Mapped[str] = mapped_column(Text)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,94 @@
+"""The model as label-studio-ml knows it. Our own server calls it, and so can label-studio-ml's.
+
+Its version 1.0.9 constructs `(label_config=, train_output=, **kwargs)`, 2.x `(project_id, label_config=)`.
+"""
+
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from label_studio_ml.model import LabelStudioMLBase
+
+from backend.labelstudio.results import prediction_to_json
+from backend.labelstudio.tasks import parse_project_id, parse_task
+from backend.review.inbox import receive_event
+from backend.services import Services
+from backend.settings import read_settings
+
+
+@functools.cache
+def default_services() -> Services:
+    """Return the services of a process that label-studio-ml runs, which makes a new model for each call."""
+    return Services.build(read_settings())
+
+
+class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
+    """Predict with YOLO, and keep what Label Studio reports.
+
+    Args:
+        project_id: Label Studio's project, "<id>" or "<id>.<time>"; None where the caller does not know.
+        label_config: The project's labeling config, XML.
+        services: The process's services; built from the settings where a foreign server constructs this.
+        kwargs: Taken by the base class of label-studio-ml 1.0.9, ignored by that of 2.x.
+    """
+
+    def __init__(
+        self,
+        project_id: str | int | None = None,
+        label_config: str | None = None,
+        *,
+        services: Services | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._services = services or default_services()
+        self._project_id = parse_project_id(project_id)
+        self._label_config = label_config or ""
+        if services is None:
+            if "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters:
+                super().__init__(project_id=project_id, label_config=label_config)
+            else:
+                super().__init__(label_config=label_config, **kwargs)
+
+    def predict(
+        self, tasks: Iterable[Mapping[str, Any]], context: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        """Return one result per task, in order.
+
+        Args:
+            tasks: Tasks as Label Studio sends them.
+            context: What an annotator's smart tool drew; None for pre-labels.
+            kwargs: Whatever else a server passes; ignored.
+
+        Raises:
+            AppError: nothing could be predicted at all; `message` says why and what to do.
+        """
+        raw = list(tasks)
+        plan = self._services.pipeline.planner.plan(self._label_config)
+        if context is not None:
+            # A smart tool wants a mask of what was clicked, not the boxes of the whole image.
+            return [{"result": [], "score": 0.0, "model_version": plan.version} for _ in raw]
+        project_id = self._project_id
+        if project_id is None and raw:
+            project_id = parse_project_id(raw[0].get("project"))
+        predictions = self._services.pipeline.predict(
+            [parse_task(task) for task in raw], plan, project_id=project_id
+        )
+        return [prediction_to_json(prediction, plan.controls) for prediction in predictions]
+
+    def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Store one webhook event, as `/webhook` does; processing is a job.
+
+        Takes `(event, data)`, positional as label-studio-ml 2.x calls it, or by keyword as 1.0.9 does beside
+        its own first argument. `event` is the action's name, `data` the webhook's body.
+
+        Raises:
+            BadRequest: the body is no event.
+            DatabaseUnavailable: the event is not stored.
+        """
+        positional = dict(zip(("event", "data"), args, strict=False)) if "event" not in kwargs else {}
+        given = positional | kwargs
+        data = given.get("data")
+        body = {**data, "action": given.get("event")} if isinstance(data, Mapping) else data
+        receive_event(body, database=self._services.database, queue=self._services.queue)
+        return {}
