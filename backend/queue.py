@@ -9,28 +9,51 @@ from backend.errors import QueueUnavailable
 EVENTS, PREDICT, TRAIN = "events", "predict", "train"
 QUEUES = (EVENTS, PREDICT, TRAIN)
 _TIMEOUT = 2.0
+# A mark outlives a lost job by this long at most; a second job of one kind does no harm.
+_MARK_SECONDS = 300
+_FAILED_SECONDS = 86_400
 
 
 class JobQueue:
-    """Queues of one Redis. Nothing is sent until the first call, so a server starts while Redis is down."""
+    """Queues of one Redis. Nothing is sent until the first call, so a server starts while Redis is down.
 
-    def __init__(self, address: str) -> None:
-        self.redis = Redis.from_url(address, socket_connect_timeout=_TIMEOUT, socket_timeout=_TIMEOUT)
+    Args:
+        address: Of Redis.
+        read_timeout: Seconds to wait for an answer; None for a worker, which waits for its next job.
+    """
 
-    def enqueue(self, queue: str, function: str, *arguments: object, job_id: str) -> None:
-        """Queue a job once: while one with this id waits or runs, asking again changes nothing.
+    def __init__(self, address: str, *, read_timeout: float | None = _TIMEOUT) -> None:
+        self.redis = Redis.from_url(address, socket_connect_timeout=_TIMEOUT, socket_timeout=read_timeout)
+
+    def enqueue_once(self, queue: str, function: str, *arguments: object) -> None:
+        """Queue a job unless an equal one waits already.
+
+        The mark of a waiting job is taken away by `job_started`, before the job looks at its work: what
+        comes after that look gets a job of its own, so nothing is left lying.
 
         Raises:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            Queue(queue, connection=self.redis).enqueue_call(
-                function, args=arguments, job_id=job_id, unique=True, result_ttl=0, failure_ttl=86_400
-            )
+            if self.redis.set(_waiting_key(function, arguments), 1, nx=True, ex=_MARK_SECONDS):
+                Queue(queue, connection=self.redis).enqueue_call(
+                    function, args=arguments, result_ttl=0, failure_ttl=_FAILED_SECONDS
+                )
         except RedisError as error:
             raise QueueUnavailable(
                 f"Redis does not answer: {error}. The work is done once it is back."
             ) from error
+
+    def job_started(self, function: str, *arguments: object) -> None:
+        """Take away the mark of a waiting job; the job calls this before anything else.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            self.redis.delete(_waiting_key(function, arguments))
+        except RedisError as error:
+            raise QueueUnavailable(f"Redis does not answer: {error}.") from error
 
     def check(self) -> None:
         """Ask Redis for an answer.
@@ -68,3 +91,7 @@ class JobQueue:
     def close(self) -> None:
         """Close the connections."""
         self.redis.close()
+
+
+def _waiting_key(function: str, arguments: tuple[object, ...]) -> str:
+    return f"waiting:{function}:{arguments}"

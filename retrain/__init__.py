@@ -1,0 +1,1 @@
+"""The worker's side: jobs that the server queues by name. `backend` never imports this package."""

@@ -12,6 +12,7 @@ from backend.entities import Detection, Image, ImageSize, Prediction, Region, Ta
 from backend.errors import AppError, MediaError, ModelError
 from backend.geometry import clip_box
 from backend.inference.certainty import task_certainty
+from backend.inference.checkpoint import Checkpoint
 from backend.inference.manager import ModelManager
 from backend.inference.plan import Plan, Planner, TagPlan
 from backend.inference.weights import fetch_weights
@@ -102,7 +103,15 @@ class PredictionPipeline:
             ModelError: they cannot be had or loaded.
         """
         fetch_weights(self.planner.default_path)
-        self._manager.model(self._manager.checkpoint(self.planner.default_path))
+        self._manager.model(self.default_checkpoint())
+
+    def default_checkpoint(self) -> Checkpoint:
+        """Return what the default weights say of themselves.
+
+        Raises:
+            ModelError: they are missing, corrupt or foreign.
+        """
+        return self._manager.checkpoint(self.planner.default_path)
 
     def check(self) -> str:
         """Return the version of the default weights.
@@ -110,7 +119,7 @@ class PredictionPipeline:
         Raises:
             ModelError: they are missing, corrupt, foreign, or not loaded yet.
         """
-        checkpoint = self._manager.checkpoint(self.planner.default_path)
+        checkpoint = self.default_checkpoint()
         if not self._manager.is_loaded(checkpoint):
             raise ModelError(f"The weights {checkpoint.version} are not loaded yet.")
         return checkpoint.version

@@ -31,7 +31,7 @@ def receive_event(body: object, *, database: Database, queue: JobQueue) -> bool:
     log.info("event", action=event.action, project=event.project_id, new=is_new)
     if is_new:
         try:
-            queue.enqueue(EVENTS, PROCESS_JOB, event.project_id, job_id=f"process-events-{event.project_id}")
+            queue.enqueue_once(EVENTS, PROCESS_JOB, event.project_id)
         except QueueUnavailable as error:
             log.warning("event_not_queued", project=event.project_id, detail=error.message)
     return is_new

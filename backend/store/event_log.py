@@ -43,6 +43,13 @@ def pending_events(
         return [(row.id, row.action, row.payload) for row in session.execute(query)]
 
 
+def projects_with_pending(database: Database, *, actions: Collection[str]) -> list[int | None]:
+    """Return the projects that have unprocessed events of these actions."""
+    with database.read() as session:
+        query = select(SqlEvent.project_id).where(SqlEvent.processed_at.is_(None)).distinct()
+        return list(session.scalars(query.where(SqlEvent.action.in_(actions))))
+
+
 def mark_processed(database: Database, event_id: int, *, now: datetime, error: str | None = None) -> None:
     """Note that an event was dealt with, or why it could not be."""
     with database.write() as session:

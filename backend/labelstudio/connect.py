@@ -1,0 +1,165 @@
+"""Connect a project: make or update its backend entry and its webhook; running it again mends them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from label_studio_sdk.client import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+
+from backend.errors import LabelStudioError
+from backend.labelstudio.client import translate_errors
+
+PRIVATE_ADDRESS_HELP = (
+    "Label Studio refuses addresses of private networks unless it is started with these two settings: "
+    "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false. Set both in Label Studio's environment, "
+    "restart it, and run connect again."
+)
+# Words of Label Studio's own refusals (its core/utils/io.py).
+_REFUSALS = ("reserved network", "reserved or private", "local ip", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """How Label Studio reaches us, and what it must send. Empty text: nothing."""
+
+    url: str
+    basic_auth_user: str
+    basic_auth_pass: str
+    secret_header: str
+    webhook_secret: str
+
+    @property
+    def webhook_url(self) -> str:
+        """Address for events: the one that Label Studio itself would register for this backend."""
+        return f"{self.url}/webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What `connect` found or made."""
+
+    project_title: str
+    backend_id: int
+    is_new: bool
+    model_version: str
+    removed_webhooks: int
+    other_backends: tuple[str, ...]
+
+
+@translate_errors
+def connect_project(sdk: LabelStudio, project_id: int, connector: Connector, *, title: str) -> Connection:
+    """Make Label Studio's project use this server.
+
+    The webhook is made first: Label Studio registers one of its own, without the secret, only where none
+    with that address exists. Its project is told our model version too, once it holds predictions of it.
+
+    Raises:
+        LabelStudioError: no such project, or Label Studio cannot or may not reach us; says what to do.
+    """
+    project = sdk.projects.get(project_id)
+    removed = _ensure_webhook(sdk, project_id, connector)
+    backends = sdk.ml.list(project=project_id)
+    ours = next((b for b in backends if (b.url or "").rstrip("/") == connector.url), None)
+    fields = _backend_fields(connector, title)
+    try:
+        if ours is None:
+            backend = sdk.ml.create(project=project_id, **fields)
+        else:
+            backend = sdk.ml.update(ours.id, project=project_id, **fields)
+    except ApiError as error:
+        raise LabelStudioError(explain_refusal(error, connector.url)) from error
+    # The answer to create and update carries no version; Label Studio asks /setup when it lists.
+    listed = {b.id: b for b in sdk.ml.list(project=project_id)}
+    version = listed[backend.id].model_version or ""
+    if error_message := listed[backend.id].error_message:
+        raise LabelStudioError(
+            f"Label Studio is connected, but this server refused the project: {error_message}"
+        )
+    follow_version(sdk, project_id, version)
+    return Connection(
+        project_title=project.title or "",
+        backend_id=backend.id,
+        is_new=ours is None,
+        model_version=version,
+        removed_webhooks=removed,
+        other_backends=tuple(b.url for b in listed.values() if b.id < backend.id),
+    )
+
+
+@translate_errors
+def follow_version(sdk: LabelStudio, project_id: int, version: str) -> bool:
+    """Make the version the project's own, so that its score column and choice of pre-labels follow it.
+
+    Returns False where Label Studio does not know the version yet: it accepts one only if the project
+    holds predictions of it.
+    """
+    # Not among the SDK's methods: the versions of the project's predictions, with their counts.
+    answer = sdk._client_wrapper.httpx_client.request(
+        f"api/projects/{project_id}/model-versions/", method="GET"
+    )
+    is_known = answer.status_code == 200 and version in answer.json()
+    # The title as it is: a change that changes nothing, so that `connect` sees the webhook's way work.
+    change = {"model_version": version} if is_known else {"title": sdk.projects.get(project_id).title}
+    sdk.projects.update(project_id, **change)
+    return is_known
+
+
+def explain_refusal(error: ApiError, url: str) -> str:
+    """Say why Label Studio did not take our address, and what to do about it."""
+    text = _flatten(error.body)
+    if any(word in text.lower() for word in _REFUSALS):
+        return f"Label Studio may not call {url}: {text} {PRIVATE_ADDRESS_HELP}"
+    if "health check failed" in text:
+        return (
+            f"Label Studio cannot reach {url}. Is this server running, and is that its address as seen from "
+            f"Label Studio (BACKEND_URL)? In a container, localhost is the container itself. {text}"
+        )
+    return f"Label Studio did not accept {url} as a backend (status {error.status_code}): {text}"
+
+
+def _ensure_webhook(sdk: LabelStudio, project_id: int, connector: Connector) -> int:
+    headers = {connector.secret_header: connector.webhook_secret} if connector.webhook_secret else {}
+    fields: dict[str, Any] = {
+        "url": connector.webhook_url,
+        "headers": headers,
+        "is_active": True,
+        "send_payload": True,
+        "send_for_all_actions": True,
+    }
+    ours = [w for w in sdk.webhooks.list(project=project_id) if _is_ours(w, project_id, connector)]
+    try:
+        if not ours:
+            sdk.webhooks.create(project=project_id, **fields)
+            return 0
+        sdk.webhooks.update(ours[0].id, **fields)
+    except ApiError as error:
+        raise LabelStudioError(explain_refusal(error, connector.webhook_url)) from error
+    for extra in ours[1:]:
+        sdk.webhooks.delete(extra.id)
+    return len(ours) - 1
+
+
+def _is_ours(webhook: Any, project_id: int, connector: Connector) -> bool:
+    # The list also holds webhooks of the whole organisation, which are not ours to change.
+    return bool(webhook.project == project_id) and str(webhook.url).rstrip("/") == connector.webhook_url
+
+
+def _backend_fields(connector: Connector, title: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {"url": connector.url, "title": title, "is_interactive": False}
+    if connector.basic_auth_user:
+        return {
+            **fields,
+            "auth_method": "BASIC_AUTH",
+            "basic_auth_user": connector.basic_auth_user,
+            "basic_auth_pass": connector.basic_auth_pass,
+        }
+    return {**fields, "auth_method": "NONE"}
+
+
+def _flatten(body: Any) -> str:
+    if isinstance(body, dict):
+        return " ".join(_flatten(value) for value in body.values())
+    if isinstance(body, Sequence) and not isinstance(body, str):
+        return " ".join(map(_flatten, body))
+    return str(body)

@@ -1,0 +1,85 @@
+"""Make the demo's project, once: sample scenes, the connection, predictions; then say where to click."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from label_studio_sdk.client import LabelStudio
+from rich.console import Console
+from rich.panel import Panel
+
+from backend.settings import read_settings
+from demo.label_studio import wait_until_up
+from demo.make_scenes import write_scenes
+from demo.scenes import CLASSES
+
+TITLE = "Street scenes"
+SCENES = range(2_000_000, 2_000_048)
+LABEL_CONFIG = f"""<View>
+  <Image name="image" value="$image" zoom="true"/>
+  <RectangleLabels name="label" toName="image">
+    {"".join(f'<Label value="{name}"/>' for name in CLASSES)}
+  </RectangleLabels>
+</View>"""
+
+
+def main() -> None:
+    """Wait for the servers, set up what is missing, print the address."""
+    settings = read_settings()
+    wait_until_up(f"{settings.label_studio_url}/health", seconds=180)
+    wait_until_up(f"{settings.public_url}/ready", seconds=180)
+    sdk = LabelStudio(
+        base_url=settings.label_studio_url, api_key=settings.label_studio_api_key.get_secret_value()
+    )
+    project = next((p for p in sdk.projects.list() if p.title == TITLE), None)
+    if project is None:
+        project = sdk.projects.create(title=TITLE, label_config=LABEL_CONFIG)
+    import_scenes(sdk, project.id, settings.data_dir / "scenes")
+    connect(project.id)
+    # Predicts only what has no prediction of the version in service yet.
+    sdk.actions.create(
+        id="retrieve_tasks_predictions", project=project.id, selected_items={"all": True, "excluded": []}
+    )
+    # Label Studio knows the version now that it holds predictions of it: its score column follows.
+    connect(project.id)
+    _print_address(f"{settings.label_studio_url}/projects/{project.id}/data")
+
+
+def connect(project_id: int) -> None:
+    """Run the command that a user would."""
+    subprocess.run([sys.executable, "-m", "backend", "connect", "--project", str(project_id)], check=True)
+
+
+def import_scenes(sdk: LabelStudio, project_id: int, folder: Path) -> None:
+    """Draw the sample scenes and import those that the project does not hold yet."""
+    held = {
+        Path(str(task.data["image"])).name for task in sdk.tasks.list(project=project_id, fields="task_only")
+    }
+    # Label Studio puts a random prefix and a dash before an uploaded file's name.
+    missing = [seed for seed in SCENES if not any(name.endswith(f"scene_{seed}.jpg") for name in held)]
+    for path in write_scenes(folder, missing):
+        with path.open("rb") as file:
+            response = sdk._client_wrapper.httpx_client.request(
+                f"api/projects/{project_id}/import",
+                method="POST",
+                files={"file": (path.name, file, "image/jpeg")},
+            )
+        response.raise_for_status()
+
+
+def _print_address(address: str) -> None:
+    lines = [
+        f"Open      {address}",
+        f"User      {os.environ['LABEL_STUDIO_USERNAME']}",
+        f"Password  {os.environ['LABEL_STUDIO_PASSWORD']}",
+        "",
+        "Click a picture: the boxes are already there. Ctrl-C ends the demo; its data stay in data/demo.",
+    ]
+    Console(width=110, highlight=False).print(
+        Panel("\n".join(lines), title="The demo is ready", expand=False)
+    )
+
+
+if __name__ == "__main__":
+    main()
