@@ -43,7 +43,8 @@ def encode_mask(mask: Mask) -> list[int]:
     counts = np.full(int(blocks.sum()), _MAX_COUNT)
     counts[np.cumsum(blocks) - 1] = lengths - (blocks - 1) * _MAX_COUNT
     bits = [_header(flat.size * _CHANNELS), *_block_bits(counts, np.repeat(values, blocks))]
-    return list(map(int, np.packbits(np.concatenate(bits))))
+    code: list[int] = np.packbits(np.concatenate(bits)).tolist()
+    return code
 
 
 def decode_mask(code: Iterable[int], height: int, width: int) -> Mask:

@@ -10,7 +10,6 @@ from pathlib import Path
 from backend.settings import Settings
 from demo.label_studio import ROOT, label_studio_environment
 
-DATA_DIR = ROOT / "data/demo"
 WEIGHTS = ROOT / "demo/weights/demo_yolo.pt"
 USER = "demo@example.com"
 
@@ -25,10 +24,11 @@ def main() -> None:
                 f"Port {number} is in use, perhaps by another demo. Stop that program, or choose another: "
                 f"make demo {name}={number + 1}"
             )
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    data_dir = Path(os.environ.get("DEMO_DATA_DIR", ROOT / "data/demo")).resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
-    environment |= demo_environment(DATA_DIR, label_studio_port=label_studio_port, port=port)
-    os.chdir(DATA_DIR)  # away from a .env that is meant for `make run`
+    environment |= demo_environment(data_dir, label_studio_port=label_studio_port, port=port)
+    os.chdir(data_dir)  # away from a .env that is meant for `make run`
     print("Starting Label Studio and the backend; the first start takes about a minute.", flush=True)
     supervisord = ROOT / ".venv/bin/supervisord"
     os.execve(

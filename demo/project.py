@@ -74,7 +74,8 @@ def _print_address(address: str) -> None:
         f"User      {os.environ['LABEL_STUDIO_USERNAME']}",
         f"Password  {os.environ['LABEL_STUDIO_PASSWORD']}",
         "",
-        "Click a picture: the boxes are already there. Ctrl-C ends the demo; its data stay in data/demo.",
+        "Click a picture: the boxes are already there. Ctrl-C ends the demo; its data stay in",
+        os.environ["DATA_DIR"],
     ]
     Console(width=110, highlight=False).print(
         Panel("\n".join(lines), title="The demo is ready", expand=False)

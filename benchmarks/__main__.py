@@ -1,0 +1,20 @@
+"""`python -m benchmarks [NAME ...]`: run all benchmarks, or those named."""
+
+import sys
+
+from benchmarks import serving
+
+BENCHMARKS = {"serving": serving.main}
+
+
+def main() -> None:
+    """Run them one after the other."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            sys.exit(f"There is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()
