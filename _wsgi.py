@@ -6,9 +6,8 @@ import structlog
 
 from backend.app import create_app
 from backend.errors import AppError
-from backend.logs import configure_logs
 from backend.services import Services
-from backend.settings import read_settings
+from backend.start import start_process
 
 
 def _warm_up(services: Services) -> None:
@@ -20,9 +19,7 @@ def _warm_up(services: Services) -> None:
         log.error("model_not_ready", detail=error.message)
 
 
-_settings = read_settings()
-configure_logs(_settings.log_level, process="web")
-_services = Services.build(_settings)
+_services = Services.build(start_process("web"))
 app = create_app(_services)
 # In the background, so that health checks and webhooks are answered meanwhile.
 threading.Thread(target=_warm_up, args=(_services,), name="warm-up", daemon=True).start()

