@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False)
 
 _WEBHOOK_WAIT_SECONDS = 5.0
 
@@ -122,9 +122,7 @@ def _wait_for_event(services: Services, project: int, seen: int) -> bool:
 
 def _print_connection(connection: Connection, project: int, settings: Settings) -> None:
     verb = "Connected" if connection.is_new else "Updated"
-    out.print(
-        f'{verb}: project {project} "{connection.project_title}" -> {settings.public_url}', markup=False
-    )
+    out.print(f'{verb}: project {project} "{connection.project_title}" -> {settings.public_url}')
     out.print(f"Model version: {connection.model_version}")
     if connection.removed_webhooks:
         out.print(f"Removed {connection.removed_webhooks} double webhooks.")

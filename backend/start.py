@@ -8,7 +8,7 @@ from backend.settings import Settings, read_settings
 
 
 def start_process(name: str) -> Settings:
-    """Return the settings; log lines carry `name`. A setting that cannot be used ends the process in words."""
+    """Return the settings; log lines carry `name`. An unusable setting ends the process in words."""
     try:
         settings = read_settings()
     except SettingsError as error:
