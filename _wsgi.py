@@ -3,20 +3,26 @@
 import threading
 
 import structlog
+from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
 from backend.app import create_app
 from backend.errors import AppError
 from backend.services import Services
 from backend.start import start_process
 
+log = structlog.get_logger(__name__)
 
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.error("model_not_ready", detail=getattr(error, "message", str(error)))
+
+
+# Again and again: somebody may put the file where the message says.
+@retry(retry=retry_if_exception_type(AppError), wait=wait_exponential(min=2, max=60), after=_say)
 def _warm_up(services: Services) -> None:
-    log = structlog.get_logger(__name__)
-    try:
-        services.pipeline.warm_up()
-        log.info("model_ready", version=services.pipeline.check())
-    except AppError as error:
-        log.error("model_not_ready", detail=error.message)
+    services.pipeline.warm_up()
+    log.info("model_ready", version=services.pipeline.check())
 
 
 _services = Services.build(start_process("web"))

@@ -5,7 +5,6 @@ import shutil
 from typing import Any
 
 import structlog
-from prometheus_client.multiprocess import mark_process_dead
 
 from backend.start import start_process
 
@@ -42,4 +41,7 @@ _log.info("listening", address=f"http://{bind}", workers=workers, label_studio=_
 
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a server process that ended."""
+    # Imported here: prometheus-client chooses its storage by the variable above, when it is imported.
+    from prometheus_client.multiprocess import mark_process_dead
+
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
