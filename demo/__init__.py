@@ -1,0 +1,1 @@
+"""Synthetic scenes and the small detector that the demo project starts from."""

@@ -1,0 +1,123 @@
+"""The layers: a module imports its own layer or one below, and the server never imports the worker."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# From below to above. An entry names a module, or with a closing dot a package and all in it.
+LAYERS = {
+    "words": ["backend", "backend.entities", "backend.errors", "backend.settings"],
+    "pure": [
+        "backend.geometry",
+        "backend.rle",
+        "backend.logs",
+        "backend.inference",
+        "backend.inference.certainty",
+        "backend.labelstudio",
+        "backend.labelstudio.events",
+        "backend.labelstudio.label_config",
+        "backend.labelstudio.results",
+        "backend.labelstudio.tasks",
+        "backend.media",
+        "backend.media.source",
+        "backend.review",
+    ],
+    "edge": [
+        "backend.inference.batcher",
+        "backend.inference.checkpoint",
+        "backend.inference.manager",
+        "backend.inference.weights",
+        "backend.inference.yolo",
+        "backend.labelstudio.client",
+        "backend.labelstudio.connect",
+        "backend.media.decode",
+        "backend.media.fetch",
+        "backend.media.loader",
+        "backend.metrics",
+        "backend.queue",
+        "backend.store.",
+    ],
+    "flow": [
+        "backend.inference.pipeline",
+        "backend.inference.plan",
+        "backend.review.inbox",
+        "backend.review.ingest",
+        "backend.services",
+        "backend.status",
+    ],
+    "entry": [
+        "_wsgi",
+        "model",
+        "backend.__main__",
+        "backend.app",
+        "backend.cli",
+        "backend.embedded_redis",
+        "backend.endpoints.",
+        "backend.gunicorn_conf",
+        "backend.start",
+        "retrain.",
+    ],
+}
+ORDER = list(LAYERS)
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [*(ROOT / "backend").rglob("*.py"), *(ROOT / "retrain").rglob("*.py"), *ROOT.glob("*.py")]
+}
+# Each reads what a library of its own looks up in the environment; all else comes through Settings.
+MAY_READ_ENVIRONMENT = {"backend.gunicorn_conf", "backend.metrics", "backend.services"}
+
+
+def layer_of(module: str) -> str | None:
+    """Return the layer that the table gives the module."""
+    for layer, entries in LAYERS.items():
+        if any(module == e.rstrip(".") or e.endswith(".") and module.startswith(e) for e in entries):
+            return layer
+    return None
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found & MODULES.keys()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_has_a_layer(module: str) -> None:
+    assert layer_of(module) is not None, f"name the layer of {module} in {Path(__file__).name}"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_imports_only_its_own_layer_or_one_below(module: str) -> None:
+    own = ORDER.index(layer_of(module) or "entry")
+    above = {name for name in imports_of(MODULES[module]) if ORDER.index(layer_of(name) or "entry") > own}
+    assert not above
+
+
+def test_table_names_no_module_that_is_gone() -> None:
+    entries = {entry.rstrip(".") for entries in LAYERS.values() for entry in entries}
+    assert entries <= MODULES.keys()
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("backend")))
+def test_server_never_imports_the_worker(module: str) -> None:
+    assert not {name for name in imports_of(MODULES[module]) if name.startswith("retrain")}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - MAY_READ_ENVIRONMENT))
+def test_module_reads_no_environment(module: str) -> None:
+    attributes = [n for n in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(n, ast.Attribute)]
+    assert not [n for n in attributes if n.attr in ("environ", "getenv")]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_has_no_global_statement(module: str) -> None:
+    assert not [n for n in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(n, ast.Global)]
