@@ -10,7 +10,7 @@ from typing import get_args
 
 import cv2
 
-from demo.lighting import Camera
+from demo.drawing.lighting import Camera
 from demo.scenes import CLASSES, Appearance, Scene, SceneStyle, draw_scene
 
 JPEG_QUALITY = 95

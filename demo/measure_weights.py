@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
-from demo.lighting import Camera
+from demo.drawing.lighting import Camera
 from demo.make_scenes import write_data_yaml, write_scenes
 from demo.scenes import Appearance, SceneStyle
 

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.backdrop import Place, draw_backdrop
-from demo.lighting import Camera, photograph, shadow_map
-from demo.placement import CLASSES as CLASSES
-from demo.placement import DISTRACTOR, Placed, Setting, paste, place_things
-from demo.viewpoint import choose_viewpoint
-from demo.walls import PLACES
+from demo.drawing.backdrop import Place, draw_backdrop
+from demo.drawing.lighting import Camera, photograph, shadow_map
+from demo.drawing.placement import CLASSES as CLASSES
+from demo.drawing.placement import DISTRACTOR, Placed, Setting, paste, place_things
+from demo.drawing.viewpoint import choose_viewpoint
+from demo.drawing.walls import PLACES
 
 Appearance = Literal["plain", "masked"]
 

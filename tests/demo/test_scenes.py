@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.lighting import Camera
+from demo.drawing.lighting import Camera
 from demo.make_scenes import main, write_scenes
 from demo.scenes import CLASSES, Appearance, Scene, SceneStyle, draw_scene
 

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from demo.canvas import Colour, pick_colour
-from demo.pixels import FloatImage, blurred, cloudy_noise, grain, mean_colour
-from demo.viewpoint import Viewpoint
+from demo.drawing.canvas import Colour, pick_colour
+from demo.drawing.pixels import FloatImage, blurred, cloudy_noise, grain, mean_colour
+from demo.drawing.viewpoint import Viewpoint
 
 TILE_PX = 384
 TILE_PX_PER_M = 48.0

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.canvas import pick_colour
-from demo.ground import draw_ground
-from demo.pixels import FloatImage, cloudy_noise
-from demo.viewpoint import Viewpoint
+from demo.drawing.canvas import pick_colour
+from demo.drawing.ground import draw_ground
+from demo.drawing.pixels import FloatImage, cloudy_noise
+from demo.drawing.viewpoint import Viewpoint
 
 SKY_DEPTH = 400.0  # metres; far enough for fog to hide it whole
 

@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.box import draw_box
-from demo.canvas import Sprite
-from demo.car import draw_car
-from demo.cone import draw_cone
-from demo.distractor import draw_distractor
-from demo.person import draw_person
-from demo.pixels import FloatImage
-from demo.viewpoint import Viewpoint
+from demo.drawing.box import draw_box
+from demo.drawing.canvas import Sprite
+from demo.drawing.car import draw_car
+from demo.drawing.cone import draw_cone
+from demo.drawing.distractor import draw_distractor
+from demo.drawing.person import draw_person
+from demo.drawing.pixels import FloatImage
+from demo.drawing.viewpoint import Viewpoint
 
 CLASSES = ("person", "car", "box", "cone")
 DISTRACTOR = "distractor"  # any thing that is not labelled

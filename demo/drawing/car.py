@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
+from demo.drawing.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
 
 PAINT = (
     (45, 40, 175), (160, 90, 35), (205, 205, 208), (60, 58, 56), (130, 132, 135), (70, 125, 60),

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from demo.backdrop import Bgr, Place
-from demo.canvas import Colour, dim, pick_colour
-from demo.viewpoint import Viewpoint
+from demo.drawing.backdrop import Bgr, Place
+from demo.drawing.canvas import Colour, dim, pick_colour
+from demo.drawing.viewpoint import Viewpoint
 
 FACADES = (
     (120, 140, 175),

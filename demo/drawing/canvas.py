@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from demo.pixels import FloatImage, blurred, grain
+from demo.drawing.pixels import FloatImage, blurred, grain
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float]

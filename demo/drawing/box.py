@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
+from demo.drawing.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
 
 CARDBOARD = ((95, 140, 180), (80, 120, 160), (110, 155, 195), (70, 105, 140))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
+from demo.drawing.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
 
 SKIN = ((130, 165, 215), (105, 145, 200), (75, 110, 165), (50, 75, 120), (150, 185, 230))
 HAIR = ((25, 28, 35), (35, 50, 80), (70, 110, 150), (110, 115, 120), (30, 45, 110))

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.canvas import Sprite
-from demo.pixels import FloatImage, blurred, grain, resized
+from demo.drawing.canvas import Sprite
+from demo.drawing.pixels import FloatImage, blurred, grain, resized
 
 Camera = Literal["day", "night", "fog"]
 

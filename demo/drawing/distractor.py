@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from demo.canvas import Canvas, Colour, Sprite, dim, pick_colour
+from demo.drawing.canvas import Canvas, Colour, Sprite, dim, pick_colour
 
 BINS = ((70, 95, 60), (105, 80, 55), (75, 75, 78), (50, 60, 110))
 LEAVES = ((45, 95, 60), (40, 80, 70), (60, 110, 80))

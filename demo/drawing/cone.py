@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
+from demo.drawing.canvas import Canvas, Colour, Point, Sprite, dim, pick_colour
 
 CONES = ((25, 95, 235), (35, 70, 225), (30, 130, 240))
 WHITE: Colour = (228.0, 230.0, 230.0)

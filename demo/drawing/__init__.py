@@ -1,0 +1,1 @@
+"""How the parts of a scene are drawn. `demo.scenes` puts them together."""
