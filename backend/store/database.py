@@ -119,8 +119,11 @@ def _create_engine(address: str, timeout: float) -> Engine:
     try:
         url = make_url(address)
         if url.get_backend_name() == "sqlite":
-            if url.database and url.database != ":memory:":
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            if url.database in (None, "", ":memory:"):
+                raise SettingsError(
+                    "DATABASE_URL names a database in memory, which processes cannot share. Name a file."
+                )
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(url, connect_args={"timeout": timeout})
             _prepare_sqlite(engine)
             return engine
