@@ -8,13 +8,17 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from label_studio_ml.model import LabelStudioMLBase
 
+from backend.errors import AppError
 from backend.labelstudio.results import prediction_to_json
 from backend.labelstudio.tasks import parse_project_id, parse_task
 from backend.review.inbox import receive_event
 from backend.services import Services
 from backend.settings import read_settings
+
+log = structlog.get_logger(__name__)
 
 
 @functools.cache
@@ -75,6 +79,16 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
             [parse_task(task) for task in raw], plan, project_id=project_id
         )
         return [prediction_to_json(prediction, plan.controls) for prediction in predictions]
+
+    def setup(self) -> None:
+        """Tell label-studio-ml 2.x our model version, which its own `/setup` answers; 1.0.9 has no such hook.
+
+        A labeling config that cannot work is reported by `predict`, which can say so to somebody.
+        """
+        try:
+            self.set("model_version", self._services.pipeline.planner.plan(self._label_config).version)
+        except AppError as error:
+            log.warning("no_model_version", detail=error.message)
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Store one webhook event, as `/webhook` does; processing is a job.

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
 from backend.errors import SettingsError
 
@@ -108,7 +109,8 @@ class Settings(BaseSettings):
     @cached_property
     def database_address(self) -> str:
         """SQLAlchemy address of the database in use."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'backend.sqlite3').resolve()}"
+        path = str((self.data_dir / "backend.sqlite3").resolve())
+        return self.database_url or URL.create("sqlite", database=path).render_as_string(hide_password=False)
 
     @cached_property
     def redis_socket(self) -> Path:

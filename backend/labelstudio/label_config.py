@@ -25,7 +25,7 @@ def parse_label_config(xml: str) -> tuple[ControlTag, ...]:
     """Return the control tags that are bound to an image, in document order.
 
     Raises:
-        LabelConfigError: not XML, or two tags share one name.
+        LabelConfigError: not XML, or of more characters than any config needs.
     """
     if len(xml) > MAX_CONFIG_CHARS:
         raise LabelConfigError(

@@ -43,7 +43,8 @@ def parse_project_id(value: object) -> int | None:
     if value is None or value == "":
         return None
     head = str(value).split(".", 1)[0]
-    if isinstance(value, bool) or not head.isascii() or not head.isdigit() or int(head) > MAX_ID:
+    is_number = head.isascii() and head.isdigit() and len(head) <= len(str(MAX_ID))
+    if isinstance(value, bool) or not is_number or int(head) > MAX_ID:
         raise BadRequest(f'"project" is {str(value)[:80]!r}; expected "<id>.<time>" or a number.')
     return int(head)
 

@@ -65,13 +65,13 @@ class Fetcher:
         Raises:
             MediaError: refused, out of reach, too large, too slow, or not found; says which.
         """
-        url, is_own = httpx.URL(source.url), source.is_own
+        url, is_own = _parse(source.url), source.is_own
         deadline = monotonic() + self._limits.timeout
         for _ in range(self._limits.max_redirects + 1):
             status, location, body = self._get(url, is_own, deadline)
             if status not in _REDIRECTS:
                 return body
-            url = url.join(location)
+            url = _parse(location, base=url)
             # The token goes to Label Studio alone, also where it redirects to a storage.
             is_own = self._is_label_studio(url)
             if url.scheme not in ("http", "https"):
@@ -157,3 +157,10 @@ class Fetcher:
                     )
         # Servers that listen on IPv4 alone are common on "localhost"; prefer it where both exist.
         return next((a for a in addresses if ":" not in a), addresses[0])
+
+
+def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
+    try:
+        return base.join(text) if base else httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise MediaError("bad_address", f"{shown(text)} is not an address: {error}.") from None

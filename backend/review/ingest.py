@@ -25,7 +25,7 @@ def process_project_events(database: Database, planner: Planner, project_id: int
     done = 0
     while events := pending_events(database, actions=PROJECT_ACTIONS, project_id=project_id, limit=_BATCH):
         _, _, newest = events[-1]
-        xml = newest.get("project", {}).get("label_config")
+        xml = (newest.get("project") or {}).get("label_config")
         error = None
         if project_id is not None and isinstance(xml, str):
             try:

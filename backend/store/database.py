@@ -10,7 +10,14 @@ import alembic.config
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session
 
 from backend.errors import DatabaseUnavailable, SettingsError
@@ -19,6 +26,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that no other program uses as an advisory lock in the same PostgreSQL database.
 _MIGRATION_LOCK = 7_140_923_001
 _MIGRATION_TIMEOUT = 60.0
+_BAD_ADDRESS = "DATABASE_URL is no address of SQLite or PostgreSQL, such as postgresql://user@host/name."
 
 
 class Database:
@@ -79,8 +87,12 @@ def open_database(address: str, *, timeout: float) -> Database:
     try:
         with _translated(), _migration_lock(engine):
             _upgrade(engine)
-    except BaseException:
+    except BaseException as error:
         engine.dispose()
+        if isinstance(error, ProgrammingError):  # psycopg's word for an option that it does not know
+            raise SettingsError(_BAD_ADDRESS) from None
+        if isinstance(error, DatabaseError):
+            raise DatabaseUnavailable(f"DATABASE_URL names no database of ours: {error.orig}.") from None
         raise
     return Database(engine)
 
@@ -123,7 +135,7 @@ def _create_engine(address: str, timeout: float) -> Engine:
                 raise SettingsError(
                     "DATABASE_URL names a database in memory, which processes cannot share. Name a file."
                 )
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(url.database).parent)
             engine = create_engine(url, connect_args={"timeout": timeout})
             _prepare_sqlite(engine)
             return engine
@@ -133,11 +145,16 @@ def _create_engine(address: str, timeout: float) -> Engine:
             options = f"-c lock_timeout={int(timeout * 1000)}"
             arguments = {"connect_timeout": max(1, int(timeout)), "options": options}
             return create_engine(driver, connect_args=arguments, pool_pre_ping=True, pool_timeout=timeout)
-    except (ArgumentError, NoSuchModuleError, ImportError):
-        pass
-    raise SettingsError(
-        "DATABASE_URL is no address of SQLite or PostgreSQL, such as postgresql://user@host/name."
-    )
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
+        pass  # their words hold parts of the address, and so perhaps of a password
+    raise SettingsError(_BAD_ADDRESS)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"The folder {folder} for the database cannot be made: {error}.") from None
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -13,7 +13,11 @@ from backend.store.tables import SqlModelVersion, SqlProject
 def store_project(
     database: Database, project_id: int, *, label_config: str, model_version: str | None, now: datetime
 ) -> None:
-    """Remember the project's labeling config and the version that serves it; no write where both stand."""
+    """Remember the project's labeling config and the version that serves it; no write where both stand.
+
+    Characters that no XML and no PostgreSQL text may hold (NUL, half a surrogate pair) become "?".
+    """
+    label_config = label_config.replace("\x00", "?").encode("utf-8", "replace").decode()
     with database.read() as session:
         known = session.get(SqlProject, project_id)
         if known is not None and (known.label_config, known.model_version) == (label_config, model_version):

@@ -69,7 +69,7 @@ class SqlProject(SqlBase):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     label_config: Mapped[str] = mapped_column(Text)
-    model_version: Mapped[str | None] = mapped_column(String(255))
+    model_version: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -82,7 +82,7 @@ class SqlPrediction(SqlBase):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     project_id: Mapped[int | None] = mapped_column(BigInteger)
     task_id: Mapped[int | None] = mapped_column(BigInteger)
-    version: Mapped[str] = mapped_column(String(255))
+    version: Mapped[str] = mapped_column(Text)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
     regions: Mapped[list[dict[str, Any]]] = mapped_column(Json)
@@ -113,7 +113,7 @@ class SqlModelVersion(SqlBase):
 
     __tablename__ = "model_version"
 
-    version: Mapped[str] = mapped_column(String(255), primary_key=True)
+    version: Mapped[str] = mapped_column(Text, primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     task: Mapped[str] = mapped_column(String(16))
     class_names: Mapped[list[str]] = mapped_column(Json)

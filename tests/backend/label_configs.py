@@ -1,0 +1,16 @@
+"""Labeling configs that several tests use."""
+
+BOXES = """<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image">
+    <Label value="Car"/><Label value="Person"/>
+  </RectangleLabels>
+</View>"""
+
+# No tag here takes boxes.
+NO_BOXES = """<View>
+  <Image name="image" value="$image"/>
+  <Choices name="weather" toName="image"><Choice value="Sun"/></Choices>
+</View>"""
+
+NO_COMMON_LABEL = BOXES.replace("Car", "Zebra & co").replace("Person", "Lion")

@@ -1,0 +1,12 @@
+"""Types of the fixtures that make parts of the application."""
+
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+
+from backend.services import Services
+from backend.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+MakeServices = Callable[[Settings], Services]
+MakeClient = Callable[..., FlaskClient]

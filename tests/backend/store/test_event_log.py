@@ -1,0 +1,127 @@
+"""Stored events: each fact once, whatever its payload holds, in order of arrival."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from backend.entities import WebhookEvent
+from backend.store.database import Database
+from backend.store.event_log import (
+    count_events,
+    latest_event_id,
+    mark_processed,
+    pending_events,
+    projects_with_pending,
+    store_event,
+)
+from backend.store.tables import SqlEvent
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+ACTIONS = ("PROJECT_UPDATED",)
+
+
+def store(
+    database: Database, key: str, *, action: str = ACTIONS[0], project: int | None = 7, **payload: Any
+) -> bool:
+    return store_event(database, WebhookEvent(key, action, project, payload), now=NOW)
+
+
+def pending(database: Database, project: int | None = 7, limit: int = 100) -> list[Any]:
+    rows = pending_events(database, actions=ACTIONS, project_id=project, limit=limit)
+    return [payload.get("n") for _, _, payload in rows]
+
+
+def test_event_is_stored_once_and_the_first_stays(database: Database) -> None:
+    assert store(database, "a", n=1)
+    assert not store(database, "a", n=2)
+    assert pending(database) == [1]
+
+
+def test_event_that_arrives_many_times_at_once_is_stored_once(database: Database) -> None:
+    start = threading.Barrier(8)
+    outcomes: list[bool] = []
+
+    def deliver() -> None:
+        start.wait(10)
+        outcomes.append(store(database, "a", n=1))
+
+    threads = [threading.Thread(target=deliver) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [False] * 7 + [True]
+    assert count_events(database) == {(7, "PROJECT_UPDATED"): 1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("a\x00b", id="NUL"),
+        pytest.param("🚗 车 é", id="emoji"),
+        pytest.param("\ud800", id="half a surrogate pair"),
+        pytest.param("' \" \\ \n %s :x", id="quotes"),
+        pytest.param("x" * 2_000_000, id="two million characters"),
+        pytest.param({"a": [None, True, 1.5, 2**70]}, id="nested"),
+        pytest.param({"a\x00": {"🚗": []}}, id="odd keys"),
+    ],
+)
+def test_payload_comes_back_as_it_came(database: Database, value: Any) -> None:
+    assert store(database, "a", n=value)
+    assert pending(database) == [value]
+
+
+def test_pending_events_come_in_order_of_arrival_up_to_the_limit(database: Database) -> None:
+    for number in range(5):
+        store(database, f"key {9 - number}", n=number)
+    assert pending(database) == [0, 1, 2, 3, 4]
+    assert pending(database, limit=2) == [0, 1]
+
+
+def test_pending_events_are_of_one_project_and_the_actions_asked_for(database: Database) -> None:
+    store(database, "a", project=7, n=1)
+    store(database, "b", project=8, n=2)
+    store(database, "c", project=None, n=3)
+    store(database, "d", action="ANNOTATION_CREATED", n=4)
+    assert [pending(database, project) for project in (7, 8, None, 9)] == [[1], [2], [3], []]
+    assert set(projects_with_pending(database, actions=ACTIONS)) == {7, 8, None}
+
+
+def test_processed_event_is_no_longer_pending_and_keeps_its_error(database: Database) -> None:
+    store(database, "a", n=1)
+    [(row, _, _)] = pending_events(database, actions=ACTIONS, project_id=7, limit=1)
+    mark_processed(database, row, now=NOW, error="no such label")
+    assert pending(database) == []
+    assert projects_with_pending(database, actions=ACTIONS) == []
+    with database.read() as session:
+        event = session.scalars(select(SqlEvent)).one()
+        assert (event.processed_at, event.error, event.received_at) == (NOW, "no such label", NOW)
+
+
+def test_events_are_counted_by_project_and_action(database: Database) -> None:
+    store(database, "a")
+    store(database, "b")
+    store(database, "c", action="START_TRAINING")
+    store(database, "d", project=None)
+    assert count_events(database) == {
+        (7, "PROJECT_UPDATED"): 2,
+        (7, "START_TRAINING"): 1,
+        (None, "PROJECT_UPDATED"): 1,
+    }
+
+
+def test_newest_event_of_a_project(database: Database) -> None:
+    assert latest_event_id(database, 7) == 0
+    store(database, "a")
+    first = latest_event_id(database, 7)
+    store(database, "b")
+    store(database, "c", project=8)
+    assert 0 < first < latest_event_id(database, 7) < latest_event_id(database, 8)
+
+
+def test_project_id_of_63_bits_is_stored(database: Database) -> None:
+    store(database, "a", project=2**63 - 1, n=1)
+    assert pending(database, 2**63 - 1) == [1]

@@ -1,0 +1,89 @@
+"""The job queue on a real Redis: one waiting job of a kind, and a clear word where Redis is down."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from rq import Queue
+
+from backend.errors import QueueUnavailable
+from backend.queue import EVENTS, TRAIN, JobQueue
+
+JOB = "retrain.jobs.process_events"
+
+
+@pytest.fixture
+def queue(redis_address: str) -> Iterator[JobQueue]:
+    """An empty queue."""
+    with closing(JobQueue(redis_address)) as opened:
+        opened.redis.flushdb()
+        yield opened
+
+
+@pytest.fixture
+def dead_queue(tmp_path: Path) -> Iterator[JobQueue]:
+    """A queue whose Redis is not there."""
+    with closing(JobQueue(f"unix://{tmp_path}/none.sock")) as opened:
+        yield opened
+
+
+def test_job_is_queued_by_name_with_its_arguments(queue: JobQueue) -> None:
+    queue.enqueue_once(EVENTS, JOB, 7)
+    [job] = Queue(EVENTS, connection=queue.redis).jobs
+    assert (job.func_name, job.args) == (JOB, (7,))
+
+
+def test_equal_jobs_wait_once(queue: JobQueue) -> None:
+    for _ in range(20):
+        queue.enqueue_once(EVENTS, JOB, 7)
+    assert queue.lengths() == {"events": 1, "predict": 0, "train": 0}
+
+
+def test_jobs_of_other_arguments_wait_beside_each_other(queue: JobQueue) -> None:
+    for project in (7, 8, None, "7"):
+        queue.enqueue_once(EVENTS, JOB, project)
+    queue.enqueue_once(TRAIN, "retrain.jobs.other", 7)
+    assert queue.lengths() == {"events": 4, "predict": 0, "train": 1}
+
+
+def test_what_comes_after_a_job_has_begun_gets_a_job_of_its_own(queue: JobQueue) -> None:
+    queue.enqueue_once(EVENTS, JOB, 7)
+    queue.enqueue_once(EVENTS, JOB, 8)
+    queue.job_started(JOB, 7)
+    queue.enqueue_once(EVENTS, JOB, 7)
+    queue.enqueue_once(EVENTS, JOB, 8)
+    assert queue.lengths()["events"] == 3
+
+
+def test_mark_of_a_lost_job_goes_away_by_itself(queue: JobQueue) -> None:
+    queue.enqueue_once(EVENTS, JOB, 7)
+    [mark] = queue.redis.keys("waiting:*")
+    assert 0 < queue.redis.ttl(mark) <= 300
+
+
+def test_two_connections_share_the_mark(queue: JobQueue, redis_address: str) -> None:
+    with closing(JobQueue(redis_address)) as other:
+        queue.enqueue_once(EVENTS, JOB, 7)
+        other.enqueue_once(EVENTS, JOB, 7)
+        assert other.lengths()["events"] == 1
+
+
+def test_without_a_worker_none_is_counted(queue: JobQueue) -> None:
+    queue.check()
+    assert queue.worker_count() == 0
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda queue: queue.enqueue_once(EVENTS, JOB, 7), id="enqueue_once"),
+        pytest.param(lambda queue: queue.job_started(JOB, 7), id="job_started"),
+        pytest.param(lambda queue: queue.check(), id="check"),
+        pytest.param(lambda queue: queue.lengths(), id="lengths"),
+        pytest.param(lambda queue: queue.worker_count(), id="worker_count"),
+    ],
+)
+def test_redis_that_is_down_is_told_as_such(dead_queue: JobQueue, use: Callable[[JobQueue], object]) -> None:
+    with pytest.raises(QueueUnavailable, match="Redis does not answer"):
+        use(dead_queue)
