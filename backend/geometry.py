@@ -20,4 +20,4 @@ def letterbox_shape(size: ImageSize, *, target: int, stride: int) -> tuple[int, 
     (ultralytics `LetterBox(auto=True)`). Images of one shape can share a batch without changing a result.
     """
     scale = min(target / size.height, target / size.width)
-    return tuple(-(-round(side * scale) // stride) * stride for side in (size.height, size.width))  # type: ignore[return-value]
+    return tuple(-(-max(round(side * scale), 1) // stride) * stride for side in (size.height, size.width))  # type: ignore[return-value]

@@ -4,7 +4,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 
-from backend.errors import QueueUnavailable
+from backend.errors import QueueUnavailable, SettingsError
 
 EVENTS, PREDICT, TRAIN = "events", "predict", "train"
 QUEUES = (EVENTS, PREDICT, TRAIN)
@@ -20,10 +20,18 @@ class JobQueue:
     Args:
         address: Of Redis.
         read_timeout: Seconds to wait for an answer; None for a worker, which waits for its next job.
+
+    Raises:
+        SettingsError: not the address of a Redis.
     """
 
     def __init__(self, address: str, *, read_timeout: float | None = _TIMEOUT) -> None:
-        self.redis = Redis.from_url(address, socket_connect_timeout=_TIMEOUT, socket_timeout=read_timeout)
+        try:
+            self.redis = Redis.from_url(address, socket_connect_timeout=_TIMEOUT, socket_timeout=read_timeout)
+        except ValueError:  # its words hold parts of the address, and so perhaps of a password
+            raise SettingsError(
+                "REDIS_URL is no address of Redis, such as redis://host:6379/0 or unix:///path/to/socket."
+            ) from None
 
     def enqueue_once(self, queue: str, function: str, *arguments: object) -> None:
         """Queue a job unless an equal one waits already.

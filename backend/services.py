@@ -103,5 +103,7 @@ def _tame_ultralytics(settings: Settings) -> None:
     # look-ups on the network.
     os.environ.setdefault("YOLO_CONFIG_DIR", str((settings.data_dir / "ultralytics").resolve()))
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    # Beside our own check of the file: ultralytics then unpickles no class that it does not list itself.
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")

@@ -33,6 +33,7 @@ LAYERS = {
         "backend.inference.yolo",
         "backend.labelstudio.client",
         "backend.labelstudio.connect",
+        "backend.media.deadline",
         "backend.media.decode",
         "backend.media.fetch",
         "backend.media.loader",

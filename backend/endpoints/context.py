@@ -1,6 +1,7 @@
 """What every endpoint needs from its request: the process's services, and the body as JSON."""
 
 import json
+import math
 from typing import NoReturn
 
 from flask import Flask, current_app, request
@@ -9,6 +10,7 @@ from backend.errors import BadRequest
 from backend.services import Services
 
 _KEY = "services"
+_MAX_DEPTH = 200
 
 
 def attach_services(app: Flask, services: Services) -> None:
@@ -30,11 +32,39 @@ def read_json() -> object:
         BadRequest: not JSON, nested beyond what Python's decoder follows, or holding NaN or Infinity.
     """
     try:
-        return json.loads(request.get_data(cache=False), parse_constant=_refuse)
+        body: object = json.loads(request.get_data(cache=False), parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
-        raise BadRequest("The body is nested too deeply.") from None
+        raise _too_deep() from None
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}. Expected a JSON object.") from None
+    _check_depth(body)
+    return body
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(f"The body is nested too deeply; at most {_MAX_DEPTH} levels are read.")
+
+
+def _check_depth(body: object) -> None:
+    # What Python's decoder just followed, its encoder might not: it runs deeper in the stack.
+    level = [body]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        _refuse(text[:40])
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -75,15 +75,20 @@ class Batcher:
             left.future.cancel()
         return False
 
-    def _process(self, batch: list[_Item]) -> None:
+    def _process(self, waiting: list[_Item]) -> None:
+        # From here on none can be cancelled; who was, is left out.
+        batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             # Lower-scored boxes never suppress higher ones, so filtering afterwards changes no result.
             found = self._engine.detect([i.image for i in batch], threshold=min(i.threshold for i in batch))
+            pairs = list(zip(batch, found, strict=True))
         except (
             Exception
         ) as error:  # this thread serves all requests: each gets the error, the thread lives on
             for item in batch:
                 item.future.set_exception(error)
             return
-        for item, detections in zip(batch, found, strict=True):
+        for item, detections in pairs:
             item.future.set_result([d for d in detections if d.score >= item.threshold])

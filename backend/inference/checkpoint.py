@@ -104,8 +104,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_model(path: Path) -> object:
+    with path.open("rb") as file:
+        # torch takes what does not begin as a zip for a bare pickle, whatever zip comes after it.
+        if file.read(4) != b"PK\x03\x04":
+            raise zipfile.BadZipFile("it does not begin as a zip file")
     with zipfile.ZipFile(path) as archive:
-        entry = next((i for i in archive.infolist() if i.filename.endswith("/data.pkl")), None)
+        names = [info.filename for info in archive.infolist()]
+        folder = names[0].split("/")[0] if names else ""
+        if len(set(names)) < len(names) or any(not name.startswith(f"{folder}/") for name in names):
+            raise ModelError(f"{path.name} can be read in two ways; torch saves one folder, each name once.")
+        if f"{folder}/constants.pkl" in names:
+            raise ModelError(f"{path.name} is a TorchScript archive; expected a .pt saved by ultralytics.")
+        entry = next((i for i in archive.infolist() if i.filename == f"{folder}/data.pkl"), None)
         if entry is None or entry.file_size > _MAX_PICKLE_BYTES:
             raise ModelError(
                 f"{path.name} holds no data.pkl of a readable size, so it is no torch checkpoint."
@@ -142,13 +152,26 @@ class _Stand:
         """Accept items of a set subclass."""
 
 
+class _Uncalled(_Stand):
+    """Stand-in for a class of a network, which pickles make without calling it.
+
+    A call could do anything: ultralytics evaluates the activation of a model made from a dictionary.
+    """
+
+    def __init__(self, *_: Any) -> None:
+        raise ModelError(
+            f'The weights file calls "{type(self).__name__}", which no ultralytics checkpoint needs. Use a '
+            "file from a source you trust, saved by ultralytics itself."
+        )
+
+
 def _bound_forward(owner: Any, name: str) -> type[_Stand]:
     # Segment, Pose and OBB heads keep `Detect.forward` as an attribute, which pickles as a getattr.
     if name != "forward":
         raise ModelError(
             f'The weights file asks for the attribute "{name}", which no ultralytics head needs.'
         )
-    return _Stand
+    return _Uncalled
 
 
 class _NamesOnly(pickle.Unpickler):
@@ -168,7 +191,7 @@ class _NamesOnly(pickle.Unpickler):
             return OrderedDict
         if module == "builtins" and name in _CONTAINERS:
             return _CONTAINERS[name]
-        return type(name, (_Stand,), {})
+        return type(name, (_Uncalled if is_class else _Stand,), {})
 
     def persistent_load(self, pid: Any) -> Any:
         return None

@@ -136,8 +136,8 @@ class PredictionPipeline:
             images = {key: self._media.load(task.data.get(key)) for key in _image_keys(plan)}
             futures = [self._submit(tag, images[tag.control.image_key]) for tag in plan.tags]
             found = [future.result() for future in futures]
-        # RuntimeError is how torch reports a device that fails or is out of memory.
-        except (AppError, RuntimeError) as error:
+        # Whatever is wrong with one image, or with the device, must not harm the other tasks.
+        except Exception as error:
             return self._failed(task, plan, project_id, error, perf_counter() - started)
         regions = [
             (tag, detection, _size(images[tag.control.image_key]))
@@ -162,11 +162,15 @@ class PredictionPipeline:
         return self._manager.model(tag.checkpoint).submit(image, threshold=tag.threshold)
 
     def _failed(
-        self, task: Task, plan: Plan, project_id: int | None, error: AppError | RuntimeError, seconds: float
+        self, task: Task, plan: Plan, project_id: int | None, error: Exception, seconds: float
     ) -> Prediction:
         reason = error.reason if isinstance(error, MediaError) else getattr(error, "code", "model_failed")
         self._metrics.failures.labels(reason).inc()
-        log.warning("task_failed", project=project_id, task=task.id, reason=reason, detail=str(error))
+        # A traceback only for what nobody foresaw.
+        trace = None if isinstance(error, AppError) else error
+        log.warning(
+            "task_failed", project=project_id, task=task.id, reason=reason, detail=str(error), exc_info=trace
+        )
         return Prediction(task.id, plan.version, None, (), 0.0, seconds, failure=f"{reason}: {error}")
 
 

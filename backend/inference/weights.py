@@ -29,7 +29,10 @@ def resolve_weights(name: str, folder: Path, *, confined: bool) -> Path:
     Raises:
         ModelError: confined, and the path leads out of the folder.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a link that leads to itself; NUL
+        raise ModelError(f"The weights file {name!r} cannot be found: {error}.") from None
     if confined and not path.is_relative_to(folder.resolve()):
         raise ModelError(
             f'model_path="{name}" leads out of the folder of model weights. Put the file into {folder} '

@@ -30,14 +30,15 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
     """
     fields = as_object(body, "the body")
     action = fields.get("action")
-    if not isinstance(action, str) or not 0 < len(action) <= MAX_ACTION_CHARS or "\x00" in action:
+    if not isinstance(action, str) or not 0 < len(action) <= MAX_ACTION_CHARS or not action.isprintable():
         raise BadRequest('"action" is missing or not a word; expected a name such as ANNOTATION_CREATED.')
     project = as_object(fields.get("project") or {}, '"project"')
     project_id = parse_project_id(project.get("id", project.get("pk")))
     marks = sorted(_marks(fields))
     if not marks:
         marks = [_digest(fields), str(received_second)]
-    key = hashlib.sha256("\n".join([action, str(project_id), *marks]).encode()).hexdigest()
+    text = "\n".join([action, str(project_id), *marks])
+    key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     return WebhookEvent(key=key, action=action, project_id=project_id, payload=fields)
 
 

@@ -105,7 +105,7 @@ def parse_task(value: object) -> Task:
     task_id = fields.get("id")
     if isinstance(task_id, bool) or not isinstance(task_id, int | None) or not 0 <= (task_id or 0) <= MAX_ID:
         raise BadRequest(f"A task's id is {str(task_id)[:80]!r}; expected a whole number.")
-    return Task(id=task_id, data=as_object(fields.get("data", {}), "a task's data"))
+    return Task(id=task_id, data=as_object(fields.get("data", fields), "a task's data"))
 
 
 def as_object(value: object, name: str) -> Mapping[str, Any]:

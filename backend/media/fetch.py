@@ -14,9 +14,10 @@ from time import monotonic
 import httpx
 
 from backend.errors import MediaError
+from backend.media.deadline import DeadlineBackend, deadline_at
 from backend.media.source import Source, shown
 
-_CHUNK = 64 * 1024
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -52,8 +53,11 @@ class Fetcher:
         self._allowed = frozenset(allowed_hosts)
         self._auth_headers = auth_headers
         # Proxies of the environment would resolve names again, behind the check.
+        transport = httpx.HTTPTransport(verify=ssl.create_default_context(), trust_env=False)
+        # httpx has no public way to choose httpcore's network backend.
+        transport._pool._network_backend = DeadlineBackend()
         self._client = httpx.Client(
-            verify=ssl.create_default_context(),
+            transport=transport,
             follow_redirects=False,
             trust_env=False,
             timeout=limits.timeout,
@@ -95,13 +99,16 @@ class Fetcher:
         if is_own:
             headers |= self._auth_headers()
         try:
-            with self._client.stream(
-                "GET",
-                url.copy_with(host=address, username=None, password=None),
-                headers=headers,
-                extensions={"sni_hostname": url.host},
-                timeout=max(0.1, deadline - monotonic()),
-            ) as response:
+            with (
+                deadline_at(deadline),
+                self._client.stream(
+                    "GET",
+                    url.copy_with(host=address, username=None, password=None),
+                    headers=headers,
+                    extensions={"sni_hostname": url.host},
+                    timeout=max(0.1, deadline - monotonic()),
+                ) as response,
+            ):
                 if response.status_code in _REDIRECTS:
                     return response.status_code, response.headers.get("location", ""), b""
                 self._check_status(response, url)
@@ -125,7 +132,7 @@ class Fetcher:
 
     def _read(self, response: httpx.Response, url: httpx.URL, deadline: float) -> bytes:
         parts, size = [], 0
-        for chunk in response.iter_bytes(_CHUNK):
+        for chunk in response.iter_bytes():
             size += len(chunk)
             if size > self._limits.max_bytes:
                 limit = self._limits.max_bytes // 2**20
@@ -149,7 +156,7 @@ class Fetcher:
         addresses = [str(entry[4][0]) for entry in found]
         if not self._is_label_studio(url) and url.host.lower() not in self._allowed:
             for address in addresses:
-                if not ipaddress.ip_address(address.split("%")[0]).is_global:
+                if not _is_public(address):
                     raise MediaError(
                         "private_address",
                         f"{shown(url)} lies on the private address {address}. If images may come from there, "
@@ -164,3 +171,17 @@ def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
         return base.join(text) if base else httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise MediaError("bad_address", f"{shown(text)} is not an address: {error}.") from None
+
+
+def _is_public(text: str) -> bool:
+    """Tell whether the address is one of the open internet, also where it wraps another one."""
+    address = ipaddress.ip_address(text.split("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        wrapped = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if wrapped is not None:
+            return _is_public(str(wrapped))
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast

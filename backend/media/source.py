@@ -3,6 +3,7 @@
 Only Label Studio's own addresses and http(s) are images' places; everything else is refused by name.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
@@ -78,5 +79,5 @@ def _refuse_climbing(path: str, query: str, text: str) -> None:
 
 def shown(value: object) -> str:
     """Return `value` short enough for a message, without the query, which may hold a signature."""
-    text = str(value).split("?", 1)[0]
+    text = re.sub(r"//[^/@]*@", "//***@", str(value).split("?", 1)[0])
     return repr(text[:_SHOWN_CHARS] + ("..." if len(text) > _SHOWN_CHARS else ""))

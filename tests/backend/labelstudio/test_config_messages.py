@@ -39,9 +39,3 @@ def test_message_without_a_detection_tag_gives_xml_that_works() -> None:
     pasted = message[message.index("<Image name=") :]
     [tag] = detection_tags(parse_label_config(f"<View>{pasted}</View>"))
     assert label_map(tag, CLASSES) == {name: name for name in CLASSES}
-
-
-def test_second_tag_of_the_same_name_is_refused() -> None:
-    tag = BOXES[BOXES.index("<RectangleLabels") : BOXES.index("</View>")]
-    with pytest.raises(LabelConfigError, match="label"):
-        parse_label_config(BOXES.replace("</View>", f"{tag}</View>"))
