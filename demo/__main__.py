@@ -30,10 +30,12 @@ def main() -> None:
     environment |= demo_environment(data_dir, label_studio_port=label_studio_port, port=port)
     os.chdir(data_dir)  # away from a .env that is meant for `make run`
     print("Starting Label Studio and the backend; the first start takes about a minute.", flush=True)
+    # The settings of the included file would win over the demo's own.
+    own_files = [f"--logfile={data_dir / 'supervisord.log'}", f"--pidfile={data_dir / 'supervisord.pid'}"]
     supervisord = ROOT / ".venv/bin/supervisord"
     os.execve(
         supervisord,
-        [str(supervisord), "--silent", "--configuration", str(ROOT / "demo/processes.conf")],
+        [str(supervisord), "--silent", f"--configuration={ROOT / 'demo/processes.conf'}", *own_files],
         environment,
     )
 

@@ -16,10 +16,11 @@ from demo.scenes import CLASSES
 
 TITLE = "Street scenes"
 SCENES = range(2_000_000, 2_000_048)
+COLOURS = {"person": "#d62728", "car": "#1f77b4", "box": "#ff7f0e", "cone": "#9400d3"}
 LABEL_CONFIG = f"""<View>
   <Image name="image" value="$image" zoom="true"/>
   <RectangleLabels name="label" toName="image">
-    {"".join(f'<Label value="{name}"/>' for name in CLASSES)}
+    {"".join(f'<Label value="{name}" background="{COLOURS[name]}"/>' for name in CLASSES)}
   </RectangleLabels>
 </View>"""
 

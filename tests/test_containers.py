@@ -319,7 +319,7 @@ def test_process_manager_deletes_no_device_at_its_end(path: str) -> None:
     # supervisord removes its pid file when it ends; for root that would be the device itself.
     config = configparser.RawConfigParser()
     config.read(ROOT / path)
-    assert not config["supervisord"]["pidfile"].startswith(("/dev/", "/proc/"))
+    assert not config.get("supervisord", "pidfile", fallback="").startswith(("/dev/", "/proc/"))
 
 
 def test_server_of_the_image_shares_its_metrics_between_processes(tmp_path: Path) -> None:
