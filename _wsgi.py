@@ -19,7 +19,7 @@ def _say(state: RetryCallState) -> None:
 
 
 # Again and again: somebody may put the file where the message says.
-@retry(retry=retry_if_exception_type(AppError), wait=wait_exponential(min=2, max=60), after=_say)
+@retry(retry=retry_if_exception_type(AppError), wait=wait_exponential(multiplier=5, max=120), after=_say)
 def _warm_up(services: Services) -> None:
     services.pipeline.warm_up()
     log.info("model_ready", version=services.pipeline.check())

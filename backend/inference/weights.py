@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import structlog
+from filelock import FileLock
 
 from backend.errors import ModelError
 
@@ -61,9 +62,12 @@ def fetch_weights(path: Path) -> None:
     from torch.hub import download_url_to_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    log.info("weights_download", url=url, to=str(path))
     try:
-        download_url_to_file(url, str(path), hash_prefix=KNOWN_WEIGHTS[path.name], progress=True)
+        # All server processes start at once; one fetches, the others find the file.
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                log.info("weights_download", url=url, to=str(path))
+                download_url_to_file(url, str(path), hash_prefix=KNOWN_WEIGHTS[path.name], progress=True)
     except (OSError, RuntimeError) as error:  # no network; RuntimeError is torch's word for a wrong hash
         raise ModelError(
             f"The weights file {path.name} does not exist in {path.parent} and could not be fetched from "
