@@ -20,7 +20,8 @@ ENV PIP_NO_CACHE_DIR=1
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     python3.11 -m venv .venv \
     && .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt \
-    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps label-studio-ml==1.0.9
+    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps label-studio-ml==1.0.9 \
+    && .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall opencv-python-headless==4.12.0.88
 
 # .dockerignore lets in the program alone.
 COPY . .

@@ -17,6 +17,7 @@ demo: .venv/.installed .venv-label-studio/.installed
 	@exec $(BIN)/python -m demo
 
 run: .venv/.installed
+	@$(BIN)/python -m backend.start
 	@exec $(BIN)/supervisord --nodaemon --silent --configuration backend/processes.conf
 
 test: .venv/.installed-dev .venv-label-studio/.installed lint
@@ -36,11 +37,13 @@ lint: .venv/.installed-dev
 clean-demo:
 	rm -rf data/demo
 
-# label-studio-ml 1.0.9 pins a Flask of 2020 and an unrelated package; without its pins it works.
+# label-studio-ml 1.0.9 pins a Flask of 2020 and an unrelated package; without its pins it works. Both opencv
+# packages write one folder; the headless one comes last, since the other needs a desktop's libraries.
 .venv/.installed: requirements.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps label-studio-ml==1.0.9
+	$(PIP) --no-deps --force-reinstall opencv-python-headless==4.12.0.88
 	touch $@
 
 .venv/.installed-dev: .venv/.installed tests/requirements.txt

@@ -6,7 +6,6 @@ import structlog
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
 from backend.app import create_app
-from backend.errors import AppError
 from backend.services import Services
 from backend.start import start_process
 
@@ -19,7 +18,7 @@ def _say(state: RetryCallState) -> None:
 
 
 # Again and again: somebody may put the file where the message says.
-@retry(retry=retry_if_exception_type(AppError), wait=wait_exponential(multiplier=5, max=120), after=_say)
+@retry(retry=retry_if_exception_type(Exception), wait=wait_exponential(multiplier=5, max=120), after=_say)
 def _warm_up(services: Services) -> None:
     services.pipeline.warm_up()
     log.info("model_ready", version=services.pipeline.check())

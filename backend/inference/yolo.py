@@ -12,7 +12,7 @@ from ultralytics.engine.predictor import BasePredictor
 from backend.entities import Box, Detection, Image, ImageSize
 from backend.errors import ModelError
 from backend.geometry import letterbox_shape
-from backend.inference.checkpoint import Checkpoint
+from backend.inference.checkpoint import Checkpoint, read_checkpoint
 
 
 class YoloEngine:
@@ -36,11 +36,13 @@ class YoloEngine:
         try:
             self._model = YOLO(str(checkpoint.path), task=checkpoint.task)
             self._model.to(self.device)
+            self._stride = int(max(self._model.model.stride))
+            self._target = _longer_side(self._model.overrides.get("imgsz", 640))
+            self._predictor = _rect_predictor(self._model)
         except (RuntimeError, AttributeError, ImportError, KeyError, TypeError, ValueError, OSError) as error:
             raise ModelError(f"ultralytics cannot load {checkpoint.path.name}: {error}") from error
-        self._stride = int(max(self._model.model.stride))
-        self._target = int(self._model.overrides.get("imgsz", 640))
-        self._predictor = _rect_predictor(self._model)
+        if read_checkpoint(checkpoint.path).digest != checkpoint.digest:
+            raise ModelError(f"{checkpoint.path.name} was replaced while it was loaded; it is read again.")
 
     def batch_key(self, image: Image) -> tuple[int, int]:
         """Return what images must have in common to share a batch: (height, width) of their input."""
@@ -88,6 +90,11 @@ def resolve_device(device: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f'DEVICE is "{device}", which cannot be used: {error}. Try DEVICE=auto.') from None
     return device
+
+
+def _longer_side(size: object) -> int:
+    """Return the network input's longer side in pixels; a checkpoint holds it as one number or as two."""
+    return max(map(int, size)) if isinstance(size, list | tuple) else int(str(size))
 
 
 def _rect_predictor(model: YOLO) -> type[BasePredictor]:

@@ -1,5 +1,6 @@
 """Connect a project: make or update its backend entry and its webhook; running it again mends them."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,16 @@ class Connector:
     webhook_secret: str
 
     @property
+    def webhook_headers(self) -> dict[str, str]:
+        """What webhooks must send: the secret, or the password where there is no secret."""
+        if self.webhook_secret:
+            return {self.secret_header: self.webhook_secret}
+        if self.basic_auth_user:
+            pair = f"{self.basic_auth_user}:{self.basic_auth_pass}"
+            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        return {}
+
+    @property
     def webhook_url(self) -> str:
         """Address for events: the one that Label Studio itself would register for this backend."""
         return f"{self.url}/webhook"
@@ -51,14 +62,13 @@ class Connection:
 def connect_project(sdk: LabelStudio, project_id: int, connector: Connector, *, title: str) -> Connection:
     """Make Label Studio's project use this server.
 
-    The webhook is made first: Label Studio registers one of its own, without the secret, only where none
-    with that address exists. Its project is told our model version too, once it holds predictions of it.
+    With a new backend Label Studio registers a webhook of its own, without the secret: it becomes ours.
+    Its project is told our model version too, once it holds predictions of it.
 
     Raises:
         LabelStudioError: no such project, or Label Studio cannot or may not reach us; says what to do.
     """
     project = sdk.projects.get(project_id)
-    removed = _ensure_webhook(sdk, project_id, connector)
     backends = sdk.ml.list(project=project_id)
     ours = next((b for b in backends if (b.url or "").rstrip("/") == connector.url), None)
     fields = _backend_fields(connector, title)
@@ -69,6 +79,7 @@ def connect_project(sdk: LabelStudio, project_id: int, connector: Connector, *, 
             backend = sdk.ml.update(ours.id, project=project_id, **fields)
     except ApiError as error:
         raise LabelStudioError(explain_refusal(error, connector.url)) from error
+    removed = _ensure_webhook(sdk, project_id, connector)
     # The answer to create and update carries no version; Label Studio asks /setup when it lists.
     listed = {b.id: b for b in sdk.ml.list(project=project_id)}
     version = listed[backend.id].model_version or ""
@@ -119,10 +130,9 @@ def explain_refusal(error: ApiError, url: str) -> str:
 
 
 def _ensure_webhook(sdk: LabelStudio, project_id: int, connector: Connector) -> int:
-    headers = {connector.secret_header: connector.webhook_secret} if connector.webhook_secret else {}
     fields: dict[str, Any] = {
         "url": connector.webhook_url,
-        "headers": headers,
+        "headers": connector.webhook_headers,
         "is_active": True,
         "send_payload": True,
         "send_for_all_actions": True,

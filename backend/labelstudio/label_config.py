@@ -45,7 +45,8 @@ def parse_label_config(xml: str) -> tuple[ControlTag, ...]:
 def _control_tag(control: SdkControlTag) -> ControlTag | None:
     image = next((o for o in control.objects or () if o.tag == "Image"), None)
     field = _TASK_FIELD.search((image.value if image else None) or "")
-    if image is None or field is None:
+    # Several images in one tag (valueList) are no single image that a box could lie on.
+    if image is None or field is None or "valueList" in image.attr:
         return None
     tags = control.labels_attrs or {}
     return ControlTag(

@@ -169,8 +169,8 @@ class Fetcher:
 def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         return base.join(text) if base else httpx.URL(text)
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise MediaError("bad_address", f"{shown(text)} is not an address: {error}.") from None
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        raise MediaError("bad_address", f"{shown(text)} is not an address.") from None
 
 
 def _is_public(text: str) -> bool:

@@ -61,8 +61,8 @@ def _split(text: str):  # type: ignore[no-untyped-def]
     try:
         parts = urlsplit(text)
         _ = parts.port  # parsed on access, and refused there
-    except ValueError as error:
-        raise MediaError("bad_address", f"{shown(text)} is not an address: {error}.") from None
+    except ValueError:
+        raise MediaError("bad_address", f"{shown(text)} is not an address.") from None
     return parts
 
 
@@ -79,5 +79,5 @@ def _refuse_climbing(path: str, query: str, text: str) -> None:
 
 def shown(value: object) -> str:
     """Return `value` short enough for a message, without the query, which may hold a signature."""
-    text = re.sub(r"//[^/@]*@", "//***@", str(value).split("?", 1)[0])
+    text = re.sub(r"//.*@", "//***@", str(value).split("?", 1)[0])
     return repr(text[:_SHOWN_CHARS] + ("..." if len(text) > _SHOWN_CHARS else ""))

@@ -136,15 +136,18 @@ def _create_engine(address: str, timeout: float) -> Engine:
                     "DATABASE_URL names a database in memory, which processes cannot share. Name a file."
                 )
             _make_folder(Path(url.database).parent)
-            engine = create_engine(url, connect_args={"timeout": timeout})
+            engine = create_engine(url, connect_args={"timeout": timeout}, hide_parameters=True)
             _prepare_sqlite(engine)
             return engine
         if url.get_backend_name() == "postgresql":
             # psycopg 3 is the driver that is installed; "postgresql://" alone would ask for psycopg2.
             driver = url.set(drivername="postgresql+psycopg")
-            options = f"-c lock_timeout={int(timeout * 1000)}"
+            milliseconds = int(timeout * 1000)
+            options = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
             arguments = {"connect_timeout": max(1, int(timeout)), "options": options}
-            return create_engine(driver, connect_args=arguments, pool_pre_ping=True, pool_timeout=timeout)
+            return create_engine(
+                driver, connect_args=arguments, pool_pre_ping=True, pool_timeout=timeout, hide_parameters=True
+            )
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         pass  # their words hold parts of the address, and so perhaps of a password
     raise SettingsError(_BAD_ADDRESS)
@@ -161,8 +164,8 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the transaction's kind is chosen in _begin
-        # WAL lets readers go on while one writes; NORMAL loses no commit on a crash of the process.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        # WAL lets readers go on while one writes; FULL keeps each commit over a power cut too.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -182,7 +185,8 @@ def _migration_lock(engine: Engine) -> Iterator[None]:
             ) from None
         return
     with engine.connect() as connection:
-        connection.execute(text(f"SET lock_timeout = '{int(_MIGRATION_TIMEOUT)}s'"))
+        for limit in ("lock_timeout", "statement_timeout"):
+            connection.execute(text(f"SET {limit} = '{int(_MIGRATION_TIMEOUT)}s'"))
         connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"))
         try:
             yield
@@ -194,5 +198,7 @@ def _upgrade(engine: Engine) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")

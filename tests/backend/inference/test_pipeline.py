@@ -13,7 +13,7 @@ from backend.inference.checkpoint import Checkpoint
 from backend.services import Services
 from backend.store.prediction_log import count_predictions
 from backend.store.tables import SqlModelVersion, SqlPrediction
-from tests.backend.engines import BrokenOnBlack, FixedEngine
+from tests.backend.engines import BrokenOnBlack, FixedEngine, Gated
 from tests.backend.image_server import ImageServer
 from tests.backend.label_configs import BOXES
 from tests.backend.makers import MakeServices, MakeSettings
@@ -160,3 +160,15 @@ def test_default_weights_that_are_missing_are_named(
         services.pipeline.check()
     with pytest.raises(ModelError, match=r"gone\.pt"):
         services.pipeline.warm_up()
+
+
+def test_request_whose_time_is_up_answers_for_every_task(
+    make_settings: MakeSettings, make_services: MakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Gated()
+    monkeypatch.setattr("backend.inference.yolo.YoloEngine", lambda *_, **__: engine)
+    services = make_services(make_settings(predict_timeout=0.3, media_threads=2, predict_batch=1))
+    found = predict(services, *[GOOD] * 5)
+    engine.gate.set()
+    assert [p.task_id for p in found] == [1, 2, 3, 4, 5]
+    assert all(p.failure and p.failure.startswith("too_late") for p in found)
