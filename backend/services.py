@@ -4,8 +4,6 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-import structlog
-
 from backend.inference.checkpoint import Checkpoint
 from backend.inference.manager import ModelManager
 from backend.inference.pipeline import PredictionPipeline
@@ -17,8 +15,6 @@ from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.settings import Settings
 from backend.store.database import Database, open_database
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

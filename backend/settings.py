@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     backend_url: str = Field(
         "", description="Address at which Label Studio reaches this server. Empty: http://localhost:PORT."
     )
-    data_dir: Path = Field(Path("data"), description="Folder for the database, logs and the embedded Redis.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder for the database, weights and the embedded Redis."
+    )
     model_dir: Path | None = Field(
         None,
         description="Folder of weights; `model_path` may name only files in it. Empty: DATA_DIR/models.",
