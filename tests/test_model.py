@@ -208,7 +208,7 @@ def test_process_event_of_1x_leads_to_fit(model_1x: ModuleType, services: Servic
         pytest.param(("ANNOTATION_CREATED",), id="no data"),
         pytest.param(("ANNOTATION_CREATED", None), id="data null"),
         pytest.param((None, CREATED), id="no event"),
-        pytest.param(([], "/tmp/workdir"), id="tasks and folder, as 1.0.9 trains"),
+        pytest.param(([], "workdir"), id="tasks and folder, as 1.0.9 trains"),
     ],
 )
 def test_fit_refuses_what_is_no_event(

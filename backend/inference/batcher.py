@@ -84,9 +84,8 @@ class Batcher:
             # Lower-scored boxes never suppress higher ones, so filtering afterwards changes no result.
             found = self._engine.detect([i.image for i in batch], threshold=min(i.threshold for i in batch))
             pairs = list(zip(batch, found, strict=True))
-        except (
-            Exception
-        ) as error:  # this thread serves all requests: each gets the error, the thread lives on
+        # This thread serves all requests: each gets the error, and the thread lives on.
+        except Exception as error:
             for item in batch:
                 item.future.set_exception(error)
             return

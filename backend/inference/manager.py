@@ -64,6 +64,7 @@ class ModelManager:
             try:
                 engine = self._engine_factory(checkpoint)
                 future.set_result(Batcher(engine, max_batch=self._max_batch, name=checkpoint.version))
+            # Whatever it is, the callers who wait for this model must hear of it.
             except BaseException as error:
                 with self._lock:
                     del self._models[checkpoint.digest]
