@@ -1,28 +1,41 @@
-"""Network reads that end at a deadline in all, not each after its own time.
+"""Connections for one request after another: made to checked addresses, read until the request's deadline.
 
 httpx limits the time of every single read, so a host that sends a byte now and then holds a thread for ever.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
 import httpcore
 
-_deadline: ContextVar[float] = ContextVar("deadline")
+
+@dataclass(slots=True)
+class Exchange:
+    """One request. `deadline` is a moment of `time.monotonic` in seconds.
+
+    `has_connected` turns true when a connection was made for it, instead of one that was kept.
+    """
+
+    deadline: float
+    has_connected: bool = False
+
+
+_exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
 @contextmanager
-def deadline_at(moment: float) -> Iterator[None]:
-    """Let reads of this thread end at `moment` (seconds of `time.monotonic`)."""
-    token = _deadline.set(moment)
+def exchanging(exchange: Exchange) -> Iterator[None]:
+    """Let what this thread connects and reads belong to the request."""
+    token = _exchange.set(exchange)
     try:
         yield
     finally:
-        _deadline.reset(token)
+        _exchange.reset(token)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -30,7 +43,7 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = _deadline.get() - monotonic()
+        left = _exchange.get().deadline - monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("deadline")
         return self._inner.read(max_bytes, timeout=left)
@@ -51,7 +64,14 @@ class _Stream(httpcore.NetworkStream):
 
 
 class DeadlineBackend(httpcore.SyncBackend):
-    """Connections whose reads end at the thread's deadline."""
+    """Makes the connections.
+
+    Args:
+        find_address: Returns the address to connect to for a host and port, or raises.
+    """
+
+    def __init__(self, find_address: Callable[[str, int], str]) -> None:
+        self._find_address = find_address
 
     def connect_tcp(
         self,
@@ -61,4 +81,6 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(host, port, timeout, local_address, socket_options))
+        _exchange.get().has_connected = True
+        address = self._find_address(host, port)
+        return _Stream(super().connect_tcp(address, port, timeout, local_address, socket_options))

@@ -1,28 +1,57 @@
-"""Load one task's image: resolve, fetch, decode."""
+"""Load one task's image: resolve, read from the cache or fetch, decode."""
 
 from backend.entities import Image
+from backend.errors import MediaError
+from backend.media.cache import MediaCache
+from backend.media.data_uri import is_data_uri, read_data_uri
 from backend.media.decode import decode_image
 from backend.media.fetch import Fetcher
 from backend.media.source import resolve_source
 
 
 class MediaLoader:
-    """Images of tasks; safe for any number of threads."""
+    """Images of tasks; safe for any number of threads. Without a cache each is fetched each time."""
 
-    def __init__(self, fetcher: Fetcher, *, label_studio_url: str, max_pixels: int) -> None:
+    def __init__(
+        self, fetcher: Fetcher, cache: MediaCache | None = None, *, label_studio_url: str, max_pixels: int
+    ) -> None:
         self._fetcher = fetcher
+        self._cache = cache
         self._label_studio_url = label_studio_url
         self._max_pixels = max_pixels
 
-    def load(self, value: object) -> Image:
-        """Return the image that a task's field names, (H, W, 3) uint8 BGR, upright.
+    def load(self, value: object, *, task_id: int | None) -> Image:
+        """Return the image that a task's field names or holds, (H, W, 3) uint8 BGR, upright.
+
+        Args:
+            value: The field of the task's data that the labeling config names.
+            task_id: Label Studio's id of the task, without which it opens no bucket.
 
         Raises:
             MediaError: it cannot be had; `reason` says why in one word.
         """
-        source = resolve_source(value, label_studio_url=self._label_studio_url)
-        return decode_image(self._fetcher.fetch(source), max_pixels=self._max_pixels)
+        if isinstance(value, str) and is_data_uri(value):
+            return self._decode(read_data_uri(value, max_bytes=self._fetcher.limits.max_bytes))
+        source = resolve_source(value, label_studio_url=self._label_studio_url, task_id=task_id)
+        # An object of a bucket is kept for its task alone: whether another task's project may see it is for
+        # Label Studio to say.
+        kept = self._cache.get(source.url) if self._cache else None
+        if kept is not None:
+            try:
+                return self._decode(kept)
+            except MediaError:
+                pass  # only what could be decoded was kept, so the disk changed it: fetch it anew
+        data = self._fetcher.fetch(source)
+        image = self._decode(data)
+        if self._cache:
+            self._cache.put(source.url, data)
+        return image
 
     def close(self) -> None:
         """Close the connections."""
         self._fetcher.close()
+        if self._cache:
+            self._cache.close()
+
+    def _decode(self, data: bytes) -> Image:
+        return decode_image(data, max_pixels=self._max_pixels)

@@ -1,10 +1,12 @@
 """A web server on this machine that plays image hosts and Label Studio, good ones and bad ones."""
 
+import base64
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 _DRIP_SECONDS = 0.02
@@ -17,6 +19,7 @@ class Seen:
 
     path: str
     headers: dict[str, str]
+    connection: int  # the caller's port: the same for requests that came over one connection
 
 
 @dataclass
@@ -24,6 +27,7 @@ class ImageServer:
     """What to answer by path, and what was asked. Paths without an answer are 404."""
 
     port: int
+    keeps_connections: bool = False
     seen: list[Seen] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     _answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
@@ -37,28 +41,31 @@ class ImageServer:
         """The same server under another host name."""
         return f"http://localhost:{self.port}"
 
-    def serve(self, path: str, body: bytes, *, status: int = 200, kind: str = "image/png") -> str:
+    def serve(
+        self, path: str, body: bytes, *, status: int = 200, kind: str = "image/png", cookie: str = ""
+    ) -> str:
         """Answer with `body`; return the address."""
+        headers = {"Content-Type": kind} | ({"Set-Cookie": cookie} if cookie else {})
+        return self._add(path, lambda handler: _send(handler, body, status, headers))
+
+    def serve_to(self, authorization: str, path: str, body: bytes) -> str:
+        """Answer with `body` to who names this authorization, and with 401 to others."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(status)
-            handler.send_header("Content-Type", kind)
-            handler.send_header("Content-Length", str(len(body)))
-            handler.end_headers()
-            handler.wfile.write(body)
+            is_known = handler.headers.get("Authorization") == authorization
+            _send(handler, body if is_known else b"{}", 200 if is_known else 401)
 
         return self._add(path, answer)
+
+    def presign(self, task_id: int, uri: str, location: str) -> str:
+        """Play Label Studio for a task with a bucket: redirect to where its image is said to be."""
+        encoded = base64.urlsafe_b64encode(uri.encode()).decode()
+        return self.redirect(f"/tasks/{task_id}/presign/?fileuri={encoded}", location, status=303)
 
     def redirect(self, path: str, location: str, *, status: int = 302) -> str:
         """Answer with a redirect; return the address."""
 
-        def answer(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(status)
-            handler.send_header("Location", location)
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-
-        return self._add(path, answer)
+        return self._add(path, lambda handler: _send(handler, b"", status, {"Location": location}))
 
     def silent(self, path: str) -> str:
         """Take the request and answer nothing."""
@@ -72,6 +79,7 @@ class ImageServer:
         """Answer with headers that come one by one and never end."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.close_connection = True
             handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
             while not self.stopping.wait(_DRIP_SECONDS):
                 handler.wfile.write(b"X-More: 1\r\n")
@@ -82,12 +90,25 @@ class ImageServer:
         """Answer with a body that comes fast and never ends."""
         return self._add(path, lambda handler: self._stream(handler, _CHUNK, 0))
 
+    def hang_up(self, path: str) -> str:
+        """Take the request and close the connection."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.close_connection = True
+
+        return self._add(path, answer)
+
     def tokens(self) -> list[str | None]:
         """The authorization header of each request that came in."""
         return [request.headers.get("authorization") for request in self.seen]
 
+    def connections(self) -> int:
+        """How many connections the requests came over."""
+        return len({request.connection for request in self.seen})
+
     def _stream(self, handler: BaseHTTPRequestHandler, chunk: bytes, pause: float) -> None:
         handler.send_response(200)
+        handler.send_header("Connection", "close")
         handler.end_headers()
         while not self.stopping.wait(pause):
             handler.wfile.write(chunk)
@@ -99,7 +120,7 @@ class ImageServer:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Note one request, and answer it as told."""
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.seen.append(Seen(handler.path, headers))
+        self.seen.append(Seen(handler.path, headers, handler.client_address[1]))
         known = self._answers.get(handler.path)
         if known is None:
             handler.send_error(404)
@@ -110,12 +131,31 @@ class ImageServer:
             handler.close_connection = True
 
 
+def _send(
+    handler: BaseHTTPRequestHandler,
+    body: bytes,
+    status: int,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    handler.send_response(status)
+    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
 @contextmanager
 def run_image_server() -> Iterator[ImageServer]:
     """Listen on a free port of this machine until the block ends."""
     state: list[ImageServer] = []
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # else each body waits 40 ms for its headers to be acknowledged
+
+        @property
+        def protocol_version(self) -> str:  # type: ignore[override]
+            return "HTTP/1.1" if state[0].keeps_connections else "HTTP/1.0"
+
         def do_GET(self) -> None:
             state[0].answer(self)
 
