@@ -55,6 +55,13 @@ class PayloadTooLarge(AppError):
     status = 413
 
 
+class TooManyTasks(AppError):
+    """More tasks than fit in one request: a job predicts them."""
+
+    code = "too_many_tasks"
+    status = 413
+
+
 class LabelConfigError(AppError):
     """The project's labeling config cannot work with the model."""
 
@@ -95,10 +102,18 @@ class QueueUnavailable(AppError):
 
 
 class LabelStudioError(AppError):
-    """Label Studio refused a call or is out of reach."""
+    """Label Studio refused a call or is out of reach.
+
+    `refused_with` is the status of a refusal that would be the same at the next try; None where the next
+    one may work.
+    """
 
     code = "label_studio_unavailable"
     status = 502
+
+    def __init__(self, message: str, *, refused_with: int | None = None) -> None:
+        super().__init__(message)
+        self.refused_with = refused_with
 
 
 class SettingsError(AppError):

@@ -105,15 +105,24 @@ def follow_version(sdk: LabelStudio, project_id: int, version: str) -> bool:
     Returns False where Label Studio does not know the version yet: it accepts one only if the project
     holds predictions of it.
     """
-    # Not among the SDK's methods: the versions of the project's predictions, with their counts.
-    answer = sdk._client_wrapper.httpx_client.request(
-        f"api/projects/{project_id}/model-versions/", method="GET"
-    )
-    is_known = answer.status_code == 200 and version in answer.json()
+    is_known = version in prediction_versions(sdk, project_id)
     # The title as it is: a change that changes nothing, so that `connect` sees the webhook's way work.
     change = {"model_version": version} if is_known else {"title": sdk.projects.get(project_id).title}
     sdk.projects.update(project_id, **change)
     return is_known
+
+
+@translate_errors
+def prediction_versions(sdk: LabelStudio, project_id: int) -> dict[str, int]:
+    """Return how many predictions the project holds by version, the version of the newest one first.
+
+    The project's own version comes last where it has none. Empty where Label Studio does not tell.
+    """
+    # Not among the SDK's methods.
+    answer = sdk._client_wrapper.httpx_client.request(
+        f"api/projects/{project_id}/model-versions/", method="GET"
+    )
+    return dict(answer.json()) if answer.status_code == 200 else {}
 
 
 def explain_refusal(error: ApiError, url: str) -> str:
@@ -137,7 +146,7 @@ def _ensure_webhook(sdk: LabelStudio, project_id: int, connector: Connector) -> 
         "send_payload": True,
         "send_for_all_actions": True,
     }
-    ours = [w for w in sdk.webhooks.list(project=project_id) if _is_ours(w, project_id, connector)]
+    ours = [w for w in sdk.webhooks.list(project=project_id) if is_our_webhook(w, project_id, connector)]
     try:
         if not ours:
             sdk.webhooks.create(project=project_id, **fields)
@@ -150,7 +159,8 @@ def _ensure_webhook(sdk: LabelStudio, project_id: int, connector: Connector) -> 
     return len(ours) - 1
 
 
-def _is_ours(webhook: Any, project_id: int, connector: Connector) -> bool:
+def is_our_webhook(webhook: Any, project_id: int, connector: Connector) -> bool:
+    """Tell whether the webhook is the project's, and leads to us."""
     # The list also holds webhooks of the whole organisation, which are not ours to change.
     return bool(webhook.project == project_id) and str(webhook.url).rstrip("/") == connector.webhook_url
 
