@@ -6,6 +6,8 @@ origin at the top left. Label Studio's percent values exist in `labelstudio/resu
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -44,20 +46,64 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class RotatedBox:
+    """Box turned about its centre (x, y), float pixels; `angle` is in degrees, clockwise as seen."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    angle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """Outline of one thing, (x, y) float pixels, the last point joined to the first.
+
+    `mask_iou` is its overlap with the mask that it was drawn around, in [0, 1]; None where there was none.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    mask_iou: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """Pixels of one thing: (h, w) bool, cut out of the image at column `x` and row `y`; false outside."""
+
+    x: int
+    y: int
+    pixels: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One key point, float pixels."""
+
+    x: float
+    y: float
+
+
+Geometry = Box | RotatedBox | Polygon | Mask | Point
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """One labelled thing in one image.
 
     `id` holds letters and digits only, since Label Studio's browser splits ids at `#` and `@`.
     `control` is the name of the control tag it belongs to; `score` is the model's confidence in [0, 1];
-    `size` is the image that the geometry lies on.
+    `size` is the image that the geometry lies on. `geometry` is None for a class of the whole image.
+    `parent` is the id of the region that this one is a part of: a key point's box.
     """
 
     id: str
     control: str
     label: str
     score: float
-    geometry: Box
+    geometry: Geometry | None
     size: ImageSize
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +118,43 @@ class Task:
 class ControlTag:
     """One control tag of a labeling config that is bound to an image.
 
-    `image_key` is the field of the task's data that holds the image. `predicted_values` maps a label
-    to the model classes which its XML names for it. `attributes` are the tag's XML attributes as written.
+    `image_value` is the image's address as written there: "$image", or text around a field's name.
+    `predicted_values` maps a label to the model classes which its XML names for it, `model_indices` to the
+    number of the key point which it names. `attributes` are the tag's XML attributes as written.
     """
 
     type: str
     name: str
     to_name: str
-    image_key: str
+    image_value: str
     labels: tuple[str, ...]
     predicted_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    model_indices: Mapping[str, int] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class Keypoint:
+    """One key point as a model finds it, float pixels; `score` in [0, 1] is how surely it is visible."""
+
+    x: float
+    y: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
-    """One raw detection of a model: class name as the model spells it, score in [0, 1], pixel box."""
+    """One raw finding of a model.
+
+    `class_name` is spelled as the model does, `score` in [0, 1]. `box` encloses the thing; None for a class
+    of the whole image. `shape` is what the model's head knows beyond the box: a rotated box, a mask, or all
+    key points in the model's order.
+    """
 
     class_name: str
     score: float
-    box: Box
+    box: Box | None
+    shape: RotatedBox | Mask | tuple[Keypoint, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +164,8 @@ class Prediction:
     `size` is that of the (first) image, None where there was none to be had. `score` is a certainty in
     [0, 1]: low means that a person should look at this task first.
     `seconds` is the time from request to answer that this task's image cost. `failure` is None, or the
-    reason why there are no regions.
+    reason why there are no regions. `filtered` counts what hygiene took out, by filter. A `blind` prediction
+    is logged and not shown.
     """
 
     task_id: int | None
@@ -111,6 +175,71 @@ class Prediction:
     score: float
     seconds: float
     failure: str | None = None
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    blind: bool = False
+
+
+class JobState(StrEnum):
+    """State of a job: the last three are ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TaskState(StrEnum):
+    """State of one task in a pre-labelling job; `predicted`: stored here, not yet in Label Studio."""
+
+    QUEUED = "queued"
+    PREDICTED = "predicted"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """Which tasks a pre-labelling job takes.
+
+    `filters` are conditions such as "id>100", all of which must hold. With `scans` false it takes only the
+    tasks that it was given by id.
+    """
+
+    only_unlabelled: bool = False
+    filters: tuple[str, ...] = ()
+    scans: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One pre-labelling job.
+
+    `version` is None until its first run; `total` counts the tasks that the scan will see, None before it
+    begins. `cursor` is the highest task id that the scan has read, `is_scanned` true at its end. `skipped`
+    tasks hold a prediction of the version already. `run_started_at` and `run_started_done` (tasks that were
+    through with by then) belong to the run in progress; `stalls` counts runs in a row that were killed
+    before they finished one. `notes` say what did not work and harms no task.
+    """
+
+    id: str
+    project_id: int
+    options: JobOptions
+    state: JobState
+    version: str | None
+    total: int | None
+    cursor: int
+    is_scanned: bool
+    skipped: int
+    filtered: Mapping[str, int]
+    error: str | None
+    notes: tuple[str, ...]
+    is_cancel_asked: bool
+    created_at: datetime
+    run_started_at: datetime | None
+    run_started_done: int
+    stalls: int
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ class Metrics:
         self.regions = Counter(
             "yolo_sam_regions_predicted", "Regions predicted.", ["version"], registry=registry
         )
+        self.filtered = Counter(
+            "yolo_sam_regions_filtered", "Regions that hygiene took out.", ["filter"], registry=registry
+        )
         self.failures = Counter(
             "yolo_sam_task_failures", "Tasks without a prediction.", ["reason"], registry=registry
         )

@@ -32,17 +32,34 @@ def encode_mask(mask: Mask) -> list[int]:
     Args:
         mask: (H, W) bool; true pixels become 255, false ones 0.
     """
-    flat = np.ascontiguousarray(mask, dtype=bool).ravel()
-    starts = (
-        np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1]))) if flat.size else np.array([], int)
-    )
-    lengths = np.diff(np.append(starts, flat.size)) * _CHANNELS
-    values = np.where(flat[starts], 255, 0)
+    height, width = mask.shape
+    return encode_cut_out(mask, x=0, y=0, width=width, height=height)
+
+
+def encode_cut_out(pixels: Mask, *, x: int, y: int, width: int, height: int) -> list[int]:
+    """Return the code of an image's mask of which only a cut-out holds true pixels.
+
+    Costs what the cut-out costs, not the image.
+
+    Args:
+        pixels: (h, w) bool; true pixels become 255, all others in the image 0.
+        x: Column of the image at which the cut-out begins.
+        y: Row at which it begins.
+        width: The image's width; the cut-out lies within.
+        height: The image's height.
+    """
+    flips = _flips(pixels, width) + (y * width + x)
+    ends = np.concatenate(([0], flips, [width * height])) * _CHANNELS
+    lengths = np.diff(ends)
+    values = np.where(np.arange(lengths.size) % 2, 255, 0)
+    # The first pixel may be true, the last run may be cut off by the image's end.
+    is_run = lengths > 0
+    lengths, values = lengths[is_run], values[is_run]
     # Runs over 65536 values are cut into blocks of that length and a rest.
     blocks = -(-lengths // _MAX_COUNT)
     counts = np.full(int(blocks.sum()), _MAX_COUNT)
     counts[np.cumsum(blocks) - 1] = lengths - (blocks - 1) * _MAX_COUNT
-    bits = [_header(flat.size * _CHANNELS), *_block_bits(counts, np.repeat(values, blocks))]
+    bits = [_header(width * height * _CHANNELS), *_block_bits(counts, np.repeat(values, blocks))]
     code: list[int] = np.packbits(np.concatenate(bits)).tolist()
     return code
 
@@ -78,6 +95,20 @@ def decode_mask(code: Iterable[int], height: int, width: int) -> Mask:
         raise BadRequest(f"A brush mask's code is cut off: {done} of {expected} values.")
     pixels = np.concatenate(parts)[:expected].reshape(height, width, _CHANNELS)
     return np.asarray(pixels[:, :, _CHANNELS - 1] > 0)
+
+
+def _flips(pixels: Mask, width: int) -> NDArray[np.intp]:
+    """Return the places, row by row in an image of that width, at which true and false change over."""
+    if pixels.shape[1] == width:  # a run may go on in the next row, so that all are one long row
+        pixels = pixels.reshape(1, -1)
+    rows, columns = pixels.shape
+    if not pixels.size:
+        return np.array([], np.intp)
+    is_flip = np.empty((rows, columns + 1), bool)
+    is_flip[:, 0], is_flip[:, -1] = pixels[:, 0], pixels[:, -1]
+    np.not_equal(pixels[:, 1:], pixels[:, :-1], out=is_flip[:, 1:-1])
+    row, column = np.divmod(np.flatnonzero(is_flip), columns + 1)
+    return np.asarray(row * width + column)
 
 
 def _as_bytes(code: Iterable[int]) -> NDArray[np.uint8]:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from backend.inference.checkpoint import Checkpoint
+from backend.inference.composition import Presentation
+from backend.inference.hygiene import HygieneLimits
 from backend.inference.manager import ModelManager
 from backend.inference.pipeline import PredictionPipeline
 from backend.inference.plan import Planner
 from backend.labelstudio.client import LabelStudioClient
+from backend.media.cache import MediaCache
 from backend.media.fetch import Fetcher, FetchLimits
 from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
@@ -25,6 +28,7 @@ class Services:
     database: Database
     queue: JobQueue
     label_studio: LabelStudioClient
+    media: MediaLoader
     pipeline: PredictionPipeline
     metrics: Metrics
 
@@ -43,24 +47,48 @@ class Services:
         )
         database = open_database(settings.database_address, timeout=settings.database_timeout)
         metrics = Metrics()
+        media = _build_media(settings, label_studio)
         return cls(
             settings=settings,
             database=database,
             queue=JobQueue(settings.redis_address),
             label_studio=label_studio,
-            pipeline=_build_pipeline(settings, label_studio, database, metrics),
+            media=media,
+            pipeline=_build_pipeline(settings, media, database, metrics),
             metrics=metrics,
         )
 
     def close(self) -> None:
         """End threads and connections."""
         self.pipeline.close()
+        self.media.close()
         self.queue.close()
         self.database.close()
 
 
+def _build_media(settings: Settings, label_studio: LabelStudioClient) -> MediaLoader:
+    fetcher = Fetcher(
+        FetchLimits(settings.media_max_mb * 2**20, settings.media_timeout, settings.media_max_redirects),
+        label_studio_url=settings.label_studio_url,
+        allowed_hosts=settings.allowed_hosts,
+        auth_headers=label_studio.auth_headers,
+        renew_auth=label_studio.renew_auth,
+        connections=_image_threads(settings),
+    )
+    return MediaLoader(
+        fetcher,
+        MediaCache(
+            settings.data_dir / "media",
+            max_bytes=settings.media_cache_mb * 2**20,
+            max_age=settings.media_cache_hours * 3600,
+        ),
+        label_studio_url=settings.label_studio_url,
+        max_pixels=settings.media_max_megapixels * 1_000_000,
+    )
+
+
 def _build_pipeline(
-    settings: Settings, label_studio: LabelStudioClient, database: Database, metrics: Metrics
+    settings: Settings, media: MediaLoader, database: Database, metrics: Metrics
 ) -> PredictionPipeline:
     def load(checkpoint: Checkpoint):  # type: ignore[no-untyped-def]
         # Imported at the first load: torch and ultralytics take seconds, /setup and /health need neither.
@@ -68,13 +96,7 @@ def _build_pipeline(
 
         return YoloEngine(checkpoint, device=settings.device)
 
-    fetcher = Fetcher(
-        FetchLimits(settings.media_max_mb * 2**20, settings.media_timeout, settings.media_max_redirects),
-        label_studio_url=settings.label_studio_url,
-        allowed_hosts=settings.allowed_hosts,
-        auth_headers=label_studio.auth_headers,
-    )
-    manager = ModelManager(load, max_batch=settings.predict_batch)
+    manager = ModelManager(load, max_batch=settings.predict_batch, max_bytes=settings.model_cache_mb * 2**20)
     return PredictionPipeline(
         Planner(
             manager,
@@ -83,17 +105,27 @@ def _build_pipeline(
             score_threshold=settings.score_threshold,
         ),
         manager,
-        MediaLoader(
-            fetcher,
-            label_studio_url=settings.label_studio_url,
-            max_pixels=settings.media_max_megapixels * 1_000_000,
-        ),
+        media,
         database=database,
         metrics=metrics,
-        # Each thread holds one image until the model has seen it, so fewer could never fill a batch.
-        threads=max(settings.media_threads, settings.predict_batch),
+        presentation=Presentation(
+            polygon_points=settings.polygon_points,
+            limits=HygieneLimits(
+                nested=settings.filter_nested,
+                duplicates=settings.filter_duplicates,
+                slivers=settings.filter_slivers,
+                outside=settings.filter_outside,
+            ),
+            blind_fraction=settings.blind_fraction,
+        ),
+        threads=_image_threads(settings),
         timeout=settings.predict_timeout,
     )
+
+
+def _image_threads(settings: Settings) -> int:
+    # Each thread holds one image until the model has seen it, so fewer could never fill a batch.
+    return max(settings.media_threads, settings.predict_batch)
 
 
 def _tame_ultralytics(settings: Settings) -> None:

@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     )
     device: str = Field("auto", description="Device for serving: auto, cpu, cuda:0, mps.")
     predict_batch: int = Field(8, ge=1, le=256, description="Most images in one forward pass.")
-    predict_max_tasks: int = Field(250, ge=1, description="Most tasks in one prediction request.")
+    predict_max_tasks: int = Field(
+        250, ge=1, description="Most tasks in one prediction request; more become a job."
+    )
     predict_timeout: float = Field(
         85.0, gt=0, description="Seconds after which a prediction request gives up its remaining tasks."
     )
@@ -78,12 +80,46 @@ class Settings(BaseSettings):
         le=1,
         description="Lowest score of a shown region where a tag sets no model_score_threshold.",
     )
+    polygon_points: int = Field(64, ge=3, description="Most points of a polygon drawn around a mask.")
+    filter_nested: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of a box inside a surer box of its label that takes it out; 0: never.",
+    )
+    filter_duplicates: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="IoU with a surer box of another label that takes a box out; 0: never.",
+    )
+    filter_slivers: float = Field(
+        3.0, ge=0, description="Pixels of the shorter side below which a box is taken out; 0: never."
+    )
+    filter_outside: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of a box outside the image above which it is taken out; 1: never.",
+    )
+    blind_fraction: float = Field(
+        0.05, ge=0, le=1, description="Share of tasks whose prediction is kept, but not shown."
+    )
+    model_cache_mb: int = Field(
+        4096, ge=1, description="Memory in MB for loaded models; the least recently used goes first."
+    )
     max_body_mb: int = Field(64, ge=1, description="Largest request body in MB.")
     media_threads: int = Field(8, ge=1, description="Images fetched and decoded at once in one process.")
     media_timeout: float = Field(15.0, gt=0, description="Seconds for fetching one image.")
     media_max_mb: int = Field(64, ge=1, description="Largest image file in MB.")
     media_max_megapixels: int = Field(100, ge=1, description="Largest image in millions of pixels.")
     media_max_redirects: int = Field(3, ge=0, description="Redirects followed for one image.")
+    media_cache_mb: int = Field(
+        2048, ge=0, description="Disk space in MB for fetched images, under DATA_DIR; 0: none is kept."
+    )
+    media_cache_hours: float = Field(
+        24.0, gt=0, description="Hours after which a kept image is fetched again."
+    )
     media_allowed_hosts: str = Field(
         "", description="Host names on private addresses that images may come from, separated by commas."
     )

@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -65,6 +66,17 @@ def tiny_weights(quiet_ultralytics: None, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def tiny_weights_of(
+    quiet_ultralytics: None, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Small random checkpoints for car, person and traffic light, of each of ultralytics' tasks."""
+    from tests.backend.tiny_model import save_tiny_weights
+
+    folder = tmp_path_factory.mktemp("weights-of-all-tasks")
+    return cache(lambda task: save_tiny_weights(folder / f"tiny-{task}.pt", task=task))
+
+
+@pytest.fixture(scope="session")
 def tiny_checkpoint(tiny_weights: Path) -> Checkpoint:
     return read_checkpoint(tiny_weights)
 
@@ -89,6 +101,8 @@ def make_settings(
             "yolo_weights": str(tiny_weights),
             "label_studio_url": image_server.url,
             "media_timeout": 5.0,
+            # Else which task shows its regions would depend on its id.
+            "blind_fraction": 0.0,
             **changes,
         }
         return Settings(_env_file=None, **given)

@@ -14,8 +14,16 @@ from typing import Protocol
 from backend.entities import Detection, Image
 
 
+class BatcherClosed(Exception):
+    """The batcher takes no more images. Whoever shares out models looks the model up again."""
+
+
 class Engine(Protocol):
     """What a batcher drives."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the loaded weights take."""
 
     def batch_key(self, image: Image) -> Hashable:
         """Return what images must have in common to share a batch."""
@@ -33,49 +41,83 @@ class _Item:
 
 
 class Batcher:
-    """Queue in front of one engine. `close` ends its thread."""
+    """Queue in front of one engine, and the engine's only owner. `close` or `retire` ends its thread.
+
+    `memory_bytes` is what the engine takes; the engine is let go when the thread ends.
+    """
 
     def __init__(self, engine: Engine, *, max_batch: int, name: str) -> None:
+        self.name = name
+        self.memory_bytes = engine.memory_bytes
         self._engine = engine
         self._max_batch = max_batch
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        # Held while an image is queued, so that none can slip in behind the mark that ends the queue.
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._gives_up = False
         self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
         self._thread.start()
 
+    @property
+    def has_ended(self) -> bool:
+        """True when the engine is let go and nothing is left to be answered."""
+        return not self._thread.is_alive()
+
     def submit(self, image: Image, *, threshold: float) -> "Future[list[Detection]]":
-        """Queue one image ((H, W, 3) uint8 BGR) and return its detections to come."""
-        item = _Item(image, threshold, self._engine.batch_key(image))
-        self._queue.put(item)
+        """Queue one image ((H, W, 3) uint8 BGR) and return its detections to come.
+
+        Raises:
+            BatcherClosed: it was closed or retired before; the image is not queued.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise BatcherClosed(self.name)
+            item = _Item(image, threshold, self._engine.batch_key(image))
+            self._queue.put(item)
         return item.future
+
+    def retire(self) -> None:
+        """Take no more images, answer those that wait, then let the engine go. Returns at once."""
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(None)
 
     def close(self) -> None:
         """End the thread after the batch in hand; images still waiting are cancelled."""
-        self._queue.put(None)
+        self._gives_up = True
+        self.retire()
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            del self._engine
+
+    def _serve(self) -> None:
         waiting: list[_Item] = []
-        while True:
-            if not waiting and not self._take(waiting, block=True):
-                return
-            while not self._queue.empty():
-                if not self._take(waiting, block=False):
-                    return
-            first = waiting[0]
-            batch = [item for item in waiting if item.key == first.key][: self._max_batch]
+        is_open = True
+        while is_open or waiting:
+            is_open = is_open and self._gather(waiting)
+            batch = [item for item in waiting if item.key == waiting[0].key][: self._max_batch]
             waiting = [item for item in waiting if not any(item is taken for taken in batch)]
             self._process(batch)
 
-    def _take(self, waiting: list[_Item], *, block: bool) -> bool:
-        item = self._queue.get(block=block)
-        if item is not None:
+    def _gather(self, waiting: list[_Item]) -> bool:
+        """Move what is queued into `waiting`, at least one image in all; False at the queue's end."""
+        while not waiting or not self._queue.empty():
+            item = self._queue.get()
+            if item is None:
+                return False
             waiting.append(item)
-            return True
-        for left in waiting:
-            left.future.cancel()
-        return False
+        return True
 
     def _process(self, waiting: list[_Item]) -> None:
+        if self._gives_up:
+            for item in waiting:
+                item.future.cancel()
         # From here on none can be cancelled; who was, is left out.
         batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
         if not batch:

@@ -44,6 +44,9 @@ _TRUSTED_NAMES = {
     "torch._utils": {"_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state"},
     "torch.nn.parameter": {"Parameter", "Buffer"},
     "torch.storage": {"UntypedStorage", "TypedStorage"},
+    # How a trained classifier prepares its images.
+    "torchvision.transforms.functional": {"InterpolationMode"},
+    "torchvision.transforms.transforms": {"CenterCrop", "Compose", "Normalize", "Resize", "ToTensor"},
     "torch.torch_version": {"TorchVersion"},
     "ultralytics.utils": {"IterableSimpleNamespace"},
     "_codecs": {"encode"},

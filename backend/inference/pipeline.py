@@ -1,22 +1,22 @@
 """From tasks to predictions: load images, run models, log what is served."""
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import perf_counter
 
 import structlog
 
-from backend.entities import Detection, Image, ImageSize, Prediction, Region, Task
+from backend.entities import Detection, Image, ImageSize, Prediction, Task
 from backend.errors import AppError, MediaError, ModelError
-from backend.geometry import clip_box
-from backend.inference.certainty import task_certainty
 from backend.inference.checkpoint import Checkpoint
+from backend.inference.composition import Presentation, compose_prediction
 from backend.inference.manager import ModelManager
-from backend.inference.plan import Plan, Planner, TagPlan
+from backend.inference.plan import Plan, Planner
 from backend.inference.weights import fetch_weights
-from backend.labelstudio.results import region_id
+from backend.labelstudio.label_config import image_address
 from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
 from backend.store.database import Database
@@ -37,6 +37,7 @@ class PredictionPipeline:
         media: Loads images.
         database: Keeps what is served.
         metrics: Counts it.
+        presentation: How findings become what people see.
         threads: Images in work at once.
         timeout: Seconds after which a request gives up its remaining tasks. Label Studio waits 100, then
             drops them all; a task that was given up is asked for again.
@@ -50,6 +51,7 @@ class PredictionPipeline:
         *,
         database: Database,
         metrics: Metrics,
+        presentation: Presentation,
         threads: int,
         timeout: float,
     ) -> None:
@@ -58,6 +60,7 @@ class PredictionPipeline:
         self._media = media
         self._database = database
         self._metrics = metrics
+        self._presentation = presentation
         self._threads = threads
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
@@ -86,22 +89,46 @@ class PredictionPipeline:
             ModelError: a model cannot be loaded.
             DatabaseUnavailable: the predictions could not be stored, so they are not served either.
         """
-        for tag in plan.tags:
-            self._manager.model(tag.checkpoint)
-        # A request keeps only as many tasks in the pool as it has threads: memory stays bounded, and a
-        # single annotator's image need not wait behind the hundreds of a bulk request.
         deadline = perf_counter() + self._timeout
-        pending: deque[Future[Prediction]] = deque()
-        predictions: list[Prediction] = []
-        for task in tasks:
-            if len(pending) >= self._threads:
-                predictions.append(pending.popleft().result())
-            pending.append(self._pool.submit(self._predict_task, task, plan, project_id, deadline))
-        predictions += [future.result() for future in pending]
+        predictions = list(self.stream(tasks, plan, project_id=project_id, deadline=deadline))
         store_predictions(self._database, predictions, project_id=project_id, now=datetime.now(UTC))
-        self._metrics.tasks.labels(plan.version).inc(len(predictions))
-        self._metrics.regions.labels(plan.version).inc(sum(len(p.regions) for p in predictions))
         return predictions
+
+    def stream(
+        self,
+        tasks: Iterable[Task],
+        plan: Plan,
+        *,
+        project_id: int | None,
+        deadline: float = math.inf,
+    ) -> Iterator[Prediction]:
+        """Yield one prediction per task, in order, while the next images are fetched; stores none.
+
+        Tasks are taken from their iterator only as far as threads are free: memory stays bounded, and a
+        single annotator's image need not wait behind the hundreds of a bulk request.
+
+        Args:
+            tasks: Any number of tasks.
+            plan: What the project's labeling config asks for.
+            project_id: Label Studio's project.
+            deadline: Moment of `time.perf_counter` from which on tasks are given up.
+
+        Raises:
+            ModelError: a model cannot be loaded.
+        """
+        for checkpoint in plan.checkpoints:
+            self._manager.load(checkpoint)
+        pending: deque[Future[Prediction]] = deque()
+        try:
+            for task in tasks:
+                if len(pending) >= self._threads:
+                    yield self._counted(pending.popleft().result())
+                pending.append(self._pool.submit(self._predict_task, task, plan, project_id, deadline))
+            while pending:
+                yield self._counted(pending.popleft().result())
+        finally:
+            for future in pending:
+                future.cancel()
 
     def warm_up(self) -> None:
         """Fetch the default weights if need be and load them, so that the first annotator does not wait.
@@ -110,7 +137,7 @@ class PredictionPipeline:
             ModelError: they cannot be had or loaded.
         """
         fetch_weights(self.planner.default_path)
-        self._manager.model(self.default_checkpoint())
+        self._manager.load(self.default_checkpoint())
 
     def default_checkpoint(self) -> Checkpoint:
         """Return what the default weights say of themselves.
@@ -132,43 +159,55 @@ class PredictionPipeline:
         return checkpoint.version
 
     def close(self) -> None:
-        """End threads and connections."""
+        """End the threads of images and models."""
         self._pool.shutdown(cancel_futures=True)
         self._manager.close()
-        self._media.close()
 
     def _predict_task(self, task: Task, plan: Plan, project_id: int | None, deadline: float) -> Prediction:
         started = perf_counter()
         try:
             if started > deadline:
                 raise TimeoutError(_TOO_LATE)
-            images = {key: self._media.load(task.data.get(key)) for key in _image_keys(plan)}
-            futures = [self._submit(tag, images[tag.control.image_key]) for tag in plan.tags]
-            found = [future.result(timeout=max(0.0, deadline - perf_counter())) for future in futures]
+            found = self._find(task, plan, deadline)
+            return compose_prediction(
+                task,
+                plan,
+                found,
+                project_id=project_id,
+                presentation=self._presentation,
+                seconds=perf_counter() - started,
+            )
         # Whatever is wrong with one image, or with the device, must not harm the other tasks.
         except Exception as error:
             return self._failed(task, plan, project_id, error, perf_counter() - started)
-        regions = [
-            (tag, detection, _size(images[tag.control.image_key]))
-            for tag, detections in zip(plan.tags, found, strict=True)
-            for detection in detections
-            if detection.class_name in tag.label_map
-        ]
-        certainty = task_certainty([d.score for _, d, _ in regions], threshold=plan.threshold)
-        return Prediction(
-            task_id=task.id,
-            version=plan.version,
-            size=_size(next(iter(images.values()))),
-            regions=tuple(
-                _region(region_id(project_id, task.id, plan.version, index), tag, detection, size)
-                for index, (tag, detection, size) in enumerate(regions)
-            ),
-            score=certainty,
-            seconds=perf_counter() - started,
-        )
 
-    def _submit(self, tag: TagPlan, image: Image) -> "Future[list[Detection]]":
-        return self._manager.model(tag.checkpoint).submit(image, threshold=tag.threshold)
+    def _find(self, task: Task, plan: Plan, deadline: float) -> list[tuple[Sequence[Detection], ImageSize]]:
+        """Return what each tag's model finds; a model runs once over an image, however many tags ask it."""
+        values = {tag.control.image_value: tag.control for tag in plan.tags}
+        images = {
+            value: self._media.load(image_address(control, task.data), task_id=task.id)
+            for value, control in values.items()
+        }
+        thresholds: dict[tuple[Checkpoint, str], float] = {}
+        for tag in plan.tags:
+            key = (tag.checkpoint, tag.control.image_value)
+            thresholds[key] = min(tag.threshold, thresholds.get(key, 1.0))
+        futures = {
+            (checkpoint, value): self._manager.submit(checkpoint, images[value], threshold=threshold)
+            for (checkpoint, value), threshold in thresholds.items()
+        }
+        found = {key: future.result(timeout=_left(deadline)) for key, future in futures.items()}
+        return [
+            (found[tag.checkpoint, tag.control.image_value], _size(images[tag.control.image_value]))
+            for tag in plan.tags
+        ]
+
+    def _counted(self, prediction: Prediction) -> Prediction:
+        self._metrics.tasks.labels(prediction.version).inc()
+        self._metrics.regions.labels(prediction.version).inc(len(prediction.regions))
+        for name, count in prediction.filtered.items():
+            self._metrics.filtered.labels(name).inc(count)
+        return prediction
 
     def _failed(
         self, task: Task, plan: Plan, project_id: int | None, error: Exception, seconds: float
@@ -185,20 +224,9 @@ class PredictionPipeline:
         return Prediction(task.id, plan.version, None, (), 0.0, seconds, failure=f"{reason}: {error}")
 
 
-def _image_keys(plan: Plan) -> list[str]:
-    return list(dict.fromkeys(tag.control.image_key for tag in plan.tags))
+def _left(deadline: float) -> float | None:
+    return None if math.isinf(deadline) else max(0.0, deadline - perf_counter())
 
 
 def _size(image: Image) -> ImageSize:
     return ImageSize(width=image.shape[1], height=image.shape[0])
-
-
-def _region(identity: str, tag: TagPlan, detection: Detection, size: ImageSize) -> Region:
-    return Region(
-        id=identity,
-        control=tag.control.name,
-        label=tag.label_map[detection.class_name],
-        score=detection.score,
-        geometry=clip_box(detection.box, size),
-        size=size,
-    )

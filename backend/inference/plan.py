@@ -1,24 +1,29 @@
 """From a labeling config to what must be run: which weights fill which tag, as which labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.entities import ControlTag
-from backend.errors import LabelConfigError
+from backend.errors import LabelConfigError, ModelError
 from backend.inference.checkpoint import Checkpoint
 from backend.inference.manager import ModelManager
 from backend.inference.weights import resolve_weights
 from backend.labelstudio import label_config
+from backend.labelstudio.label_config_advice import no_common_label, nothing_to_fill
 
 
 @dataclass(frozen=True, slots=True)
 class TagPlan:
-    """What fills one control tag: which weights, which classes as which labels, from which score on."""
+    """What fills one control tag: which weights, which classes as which labels, from which score on.
+
+    `points` are labels by class and number of the key point; a tag has them or a `label_map`.
+    """
 
     control: ControlTag
     checkpoint: Checkpoint
     label_map: Mapping[str, str]
+    points: Mapping[str, Mapping[int, str]]
     threshold: float
 
 
@@ -33,6 +38,11 @@ class Plan:
     def controls(self) -> dict[str, ControlTag]:
         """Control tags by name."""
         return {tag.control.name: tag.control for tag in self.tags}
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """The weights in use, each once."""
+        return tuple({tag.checkpoint.digest: tag.checkpoint for tag in self.tags}.values())
 
     @property
     def threshold(self) -> float:
@@ -66,32 +76,67 @@ class Planner:
     def plan(self, xml: str) -> Plan:
         """Return what the labeling config asks for: milliseconds, no weights are loaded.
 
+        A tag that names weights must fit them. Others get what the default weights find for them; where that
+        is nothing they are left to people, as long as some tag of the config is filled.
+
         Raises:
             LabelConfigError: the config cannot work; names labels, classes, and the XML line that would.
             ModelError: weights are missing, corrupt or foreign.
         """
         controls = label_config.parse_label_config(xml)
-        tags = label_config.detection_tags(controls)
+        fillable = [control for control in controls if label_config.model_tasks(control)]
+        named = {c.name: self._named(c) for c in fillable if c.attributes.get("model_path")}
+        others = [control for control in fillable if control.name not in named]
+        tags = {**named, **self._by_default(others, is_needed=not named)}
         if not tags:
-            names = self._manager.checkpoint(self.default_path).class_names
-            raise LabelConfigError(label_config.no_detection_tag_message(controls, names))
-        plans = tuple(self._plan_tag(tag) for tag in tags)
-        versions = dict.fromkeys(tag.checkpoint.version for tag in plans)
-        return Plan(tags=plans, version="+".join(versions))
+            raise LabelConfigError(self._why_nothing(controls, others))
+        ordered = tuple(tags[control.name] for control in fillable if control.name in tags)
+        versions = dict.fromkeys(tag.checkpoint.version for tag in ordered)
+        return Plan(tags=ordered, version="+".join(versions))
 
-    def _plan_tag(self, control: ControlTag) -> TagPlan:
-        named = control.attributes.get("model_path")
-        path = resolve_weights(named, self._models_path, confined=True) if named else self.default_path
+    def _named(self, control: ControlTag) -> TagPlan:
+        path = resolve_weights(control.attributes["model_path"], self._models_path, confined=True)
         checkpoint = self._manager.checkpoint(path)
-        if checkpoint.task != "detect":
+        tasks = label_config.model_tasks(control)
+        if checkpoint.task not in tasks:
             raise LabelConfigError(
-                f'<{control.type} name="{control.name}"> needs a detection model, but {path.name} is one for '
-                f'"{checkpoint.task}". Name another file in model_path, or set model_skip="true".'
+                f'<{control.type} name="{control.name}"> needs a model for {" or ".join(tasks)}, but '
+                f"{path.name} is one for {checkpoint.task}. Name another file in model_path, or set "
+                'model_skip="true".'
             )
-        label_config.check_detection(control, checkpoint.class_names, path.name)
-        return TagPlan(
-            control=control,
-            checkpoint=checkpoint,
-            label_map=label_config.label_map(control, checkpoint.class_names),
-            threshold=label_config.score_threshold(control, self._score_threshold),
-        )
+        tag = self._tag(control, checkpoint)
+        if tag is None:
+            raise LabelConfigError(no_common_label(control, checkpoint.class_names, path.name))
+        return tag
+
+    def _by_default(self, controls: Sequence[ControlTag], *, is_needed: bool) -> dict[str, TagPlan]:
+        if not controls:
+            return {}
+        try:
+            checkpoint = self._manager.checkpoint(self.default_path)
+        except ModelError:
+            if is_needed:
+                raise
+            return {}
+        fitting = [c for c in controls if checkpoint.task in label_config.model_tasks(c)]
+        return {c.name: tag for c in fitting if (tag := self._tag(c, checkpoint)) is not None}
+
+    def _tag(self, control: ControlTag, checkpoint: Checkpoint) -> TagPlan | None:
+        """Return the tag's plan; None where none of its labels is the model's."""
+        is_points = control.type == "KeyPointLabels"
+        label_map = {} if is_points else label_config.label_map(control, checkpoint.class_names)
+        points = label_config.point_map(control, checkpoint.class_names) if is_points else {}
+        threshold = label_config.number(control, "model_score_threshold", self._score_threshold, most=1)
+        # Read again where points become regions; looked at here, so that whoever edits the config is told.
+        label_config.number(control, "model_point_threshold", 0, most=1)
+        label_config.number(control, "model_point_size", 0)
+        if not (label_map or points):
+            return None
+        return TagPlan(control, checkpoint, label_map, points, threshold)
+
+    def _why_nothing(self, controls: Sequence[ControlTag], others: Sequence[ControlTag]) -> str:
+        checkpoint = self._manager.checkpoint(self.default_path)
+        for control in others:
+            if checkpoint.task in label_config.model_tasks(control):
+                return no_common_label(control, checkpoint.class_names, checkpoint.path.name)
+        return nothing_to_fill(controls, checkpoint.class_names, checkpoint.task)

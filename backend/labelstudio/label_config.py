@@ -4,9 +4,10 @@ Parsing is label-studio-sdk's; this module owns what the tags mean to us. Attrib
 Label Studio's own YOLO example, so that its users can move over unchanged.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
-from html import escape
+from typing import Any
 
 from label_studio_sdk._legacy.exceptions import LabelStudioXMLSyntaxErrorSentryIgnored, LSConfigParseException
 from label_studio_sdk.label_interface import LabelInterface
@@ -15,10 +16,18 @@ from label_studio_sdk.label_interface.control_tags import ControlTag as SdkContr
 from backend.entities import ControlTag
 from backend.errors import LabelConfigError
 
-DETECTION_TAG = "RectangleLabels"
 MAX_CONFIG_CHARS = 1_000_000
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
+# A field of the task's data, dots for what lies within it.
 _TASK_FIELD = re.compile(r"\$([\w.\-]+)")
+# Which of ultralytics' model tasks find what a control tag holds. Boxes come with masks and key points too.
+_MODEL_TASKS = {
+    "RectangleLabels": ("detect", "segment", "pose"),
+    "PolygonLabels": ("segment",),
+    "BrushLabels": ("segment",),
+    "KeyPointLabels": ("pose",),
+    "Choices": ("classify",),
+}
 
 
 def parse_label_config(xml: str) -> tuple[ControlTag, ...]:
@@ -44,29 +53,79 @@ def parse_label_config(xml: str) -> tuple[ControlTag, ...]:
 
 def _control_tag(control: SdkControlTag) -> ControlTag | None:
     image = next((o for o in control.objects or () if o.tag == "Image"), None)
-    field = _TASK_FIELD.search((image.value if image else None) or "")
+    value = (image.value if image else None) or ""
     # Several images in one tag (valueList) are no single image that a box could lie on.
-    if image is None or field is None or "valueList" in image.attr:
+    if image is None or not _TASK_FIELD.search(value) or "valueList" in image.attr:
         return None
-    tags = control.labels_attrs or {}
+    tags = {label: tag.attr for label, tag in (control.labels_attrs or {}).items()}
     return ControlTag(
         type=control.tag,
         name=control.name,
         to_name=image.name,
-        image_key=field.group(1),
+        image_value=value,
         labels=tuple(tags) or tuple(control.labels or ()),
         predicted_values={
-            label: tuple(v.strip() for v in tag.attr["predicted_values"].split(",") if v.strip())
-            for label, tag in tags.items()
-            if tag.attr.get("predicted_values")
+            label: names for label, attr in tags.items() if (names := _class_names(label, attr))
+        },
+        model_indices={
+            label: _point_index(control.name, label, attr["model_index"])
+            for label, attr in tags.items()
+            if attr.get("model_index")
         },
         attributes=dict(control.attr),
     )
 
 
-def detection_tags(controls: Iterable[ControlTag]) -> tuple[ControlTag, ...]:
-    """Return the tags that a detection model fills: `RectangleLabels` without `model_skip`."""
-    return tuple(c for c in controls if c.type == DETECTION_TAG and not flag(c, "model_skip"))
+def image_address(control: ControlTag, data: Mapping[str, Any]) -> object:
+    """Return the address of the tag's image in a task's data, as written there; None where there is none.
+
+    `value="$image"` is the field's value, `value="$meta.photo"` one within it, and a field's name amid text,
+    `value="https://host/$path"`, is replaced by its value.
+    """
+    whole = _TASK_FIELD.fullmatch(control.image_value.strip())
+    if whole:
+        return _field(data, whole.group(1))
+    names = _TASK_FIELD.findall(control.image_value)
+    if any(_field(data, name) is None for name in names):
+        return None
+    return _TASK_FIELD.sub(lambda found: str(_field(data, found.group(1))), control.image_value)
+
+
+def _field(data: Mapping[str, Any], name: str) -> object:
+    if name in data:
+        return data[name]
+    head, _, rest = name.partition(".")
+    inner = data.get(head)
+    return _field(inner, rest) if rest and isinstance(inner, Mapping) else None
+
+
+def model_tasks(control: ControlTag) -> tuple[str, ...]:
+    """Return which of ultralytics' model tasks fill the tag; none where it is skipped or of another kind.
+
+    Raises:
+        LabelConfigError: `model_skip` or `model_obb` is neither "true" nor "false".
+    """
+    if flag(control, "model_skip"):
+        return ()
+    if control.type == "RectangleLabels" and flag(control, "model_obb"):
+        return ("obb",)
+    return _MODEL_TASKS.get(control.type, ())
+
+
+def _class_names(label: str, attributes: Mapping[str, str]) -> tuple[str, ...]:
+    named = tuple(v.strip() for v in attributes.get("predicted_values", "").split(",") if v.strip())
+    value = attributes.get("value", label)
+    # Results carry a label's alias; its spelling on the page is what a class is called.
+    return named or ((value,) if value != label else ())
+
+
+def _point_index(control: str, label: str, text: str) -> int:
+    if not (text.strip().isascii() and text.strip().isdigit()):
+        raise LabelConfigError(
+            f'The label "{label}" of "{control}" has model_index="{text}"; expected the number of a key '
+            "point of the model, from 0."
+        )
+    return int(text)
 
 
 def flag(control: ControlTag, attribute: str) -> bool:
@@ -83,23 +142,22 @@ def flag(control: ControlTag, attribute: str) -> bool:
     return word in _TRUE
 
 
-def score_threshold(control: ControlTag, default: float) -> float:
-    """Return the tag's `model_score_threshold`, or `default`. Both in [0, 1].
+def number(control: ControlTag, attribute: str, default: float, *, most: float = math.inf) -> float:
+    """Return a tag's attribute as a number from 0 to `most`, or `default` where it is absent.
 
     Raises:
-        LabelConfigError: not a number in [0, 1].
+        LabelConfigError: not such a number.
     """
-    text = control.attributes.get("model_score_threshold")
+    text = control.attributes.get(attribute)
     if text is None:
         return default
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1:  # also refuses NaN
-        raise LabelConfigError(
-            f'The tag "{control.name}" has model_score_threshold="{text}"; expected a number from 0 to 1.'
-        )
+    if not 0 <= value <= most or math.isinf(value):  # also refuses NaN
+        expected = "a number from 0" + ("" if math.isinf(most) else f" to {most:g}")
+        raise LabelConfigError(f'The tag "{control.name}" has {attribute}="{text}"; expected {expected}.')
     return value
 
 
@@ -126,43 +184,15 @@ def label_map(control: ControlTag, class_names: Iterable[str]) -> dict[str, str]
     return mapping
 
 
-def check_detection(control: ControlTag, class_names: Iterable[str], weights: str) -> None:
-    """Refuse a tag none of whose labels the model can predict.
+def point_map(control: ControlTag, class_names: Iterable[str]) -> dict[str, dict[int, str]]:
+    """Map a pose model's classes to labels by the number of their key point, from `model_index`.
 
-    Raises:
-        LabelConfigError: names the labels, the model's classes, and the XML line to paste.
+    A label whose `predicted_values` name classes takes the points of these, another one those of all.
     """
-    names = list(class_names)
-    if label_map(control, names):
-        return
-    raise LabelConfigError(
-        f'None of the labels of <{control.type} name="{control.name}"> is a class of {weights}. '
-        f"Labels: {_listing(control.labels)}. Classes of the model: {_listing(names)}. "
-        "Name the model's class on a label, for example: " + paste_line(control.labels, names)
-    )
-
-
-def no_detection_tag_message(controls: Iterable[ControlTag], class_names: Iterable[str]) -> str:
-    """Say that nothing in the config can be predicted, and give the XML to paste."""
-    names = list(class_names)
-    found = ", ".join(f'<{c.type} name="{c.name}">' for c in controls) or "none on an image"
-    labels = "".join(f'<Label value="{escape(name)}"/>' for name in names[:3])
-    return (
-        f"The labeling config has no <{DETECTION_TAG}> tag that is bound to an <Image> and without "
-        f"model_skip. Control tags found: {found}. Classes of the model: {_listing(names)}. Paste inside "
-        f'<View>: <Image name="image" value="$image"/><{DETECTION_TAG} name="label" toName="image">'
-        f"{labels}</{DETECTION_TAG}>"
-    )
-
-
-def paste_line(labels: Iterable[str], class_names: Iterable[str]) -> str:
-    """Return one `<Label>` line that binds the first label to the first class of the model."""
-    label, name = next(iter(labels), "Object"), next(iter(class_names), "object")
-    return f'<Label value="{escape(label)}" predicted_values="{escape(name)}"/>'
-
-
-def _listing(words: Iterable[str], most: int = 20) -> str:
-    items = list(words)
-    return (", ".join(items[:most]) or "(none)") + (
-        f" and {len(items) - most} more" if len(items) > most else ""
-    )
+    mapping: dict[str, dict[int, str]] = {}
+    for name in class_names:
+        for label, index in control.model_indices.items():
+            named = {value.lower() for value in control.predicted_values.get(label, ())}
+            if not named or name.lower() in named:
+                mapping.setdefault(name, {})[index] = label
+    return mapping

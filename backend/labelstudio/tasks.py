@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.entities import Task
-from backend.errors import BadRequest, PayloadTooLarge
+from backend.errors import BadRequest
 
 # Ids come from PostgreSQL columns of 64 bits; a larger number could not be stored.
 MAX_ID = 2**63 - 1
@@ -62,12 +62,11 @@ def parse_setup(body: object) -> SetupRequest:
     return SetupRequest(parse_project_id(fields.get("project")), schema)
 
 
-def parse_predict(body: object, *, max_tasks: int) -> PredictRequest:
+def parse_predict(body: object) -> PredictRequest:
     """Read the body of `/predict`.
 
     Raises:
         BadRequest: a key is missing or of the wrong type, or there are no tasks.
-        PayloadTooLarge: more than `max_tasks` tasks.
     """
     fields = as_object(body, "the body")
     tasks = fields.get("tasks")
@@ -75,11 +74,6 @@ def parse_predict(body: object, *, max_tasks: int) -> PredictRequest:
         raise BadRequest(f'"tasks" is {_kind(tasks)}; expected a list of tasks.')
     if not tasks:
         raise BadRequest('"tasks" is empty; expected at least one task.')
-    if len(tasks) > max_tasks:
-        raise PayloadTooLarge(
-            f"{len(tasks)} tasks came in one request; at most {max_tasks} are predicted at once, since "
-            "Label Studio waits 100 seconds. Select fewer tasks, or raise PREDICT_MAX_TASKS."
-        )
     config = fields.get("label_config")
     if not isinstance(config, str):
         raise BadRequest(f'"label_config" is {_kind(config)}; expected the labeling config as text.')

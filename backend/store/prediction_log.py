@@ -1,14 +1,13 @@
 """Every prediction that was served, so that each correction can be traced to the weights that caused it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 
-from backend.entities import Prediction, Region
+from backend.entities import ImageSize, Prediction
 from backend.store.database import Database
+from backend.store.region_rows import region_from_row, region_to_row
 from backend.store.tables import SqlPrediction
 
 
@@ -20,23 +19,43 @@ def store_predictions(
     Raises:
         DatabaseUnavailable: none is stored.
     """
-    rows = [
-        SqlPrediction(
-            project_id=project_id,
-            task_id=prediction.task_id,
-            version=prediction.version,
-            width=prediction.size.width if prediction.size else None,
-            height=prediction.size.height if prediction.size else None,
-            regions=[_region_row(region) for region in prediction.regions],
-            score=prediction.score,
-            seconds=prediction.seconds,
-            failure=prediction.failure,
-            served_at=now,
-        )
-        for prediction in predictions
-    ]
+    rows = [prediction_row(prediction, project_id=project_id, now=now) for prediction in predictions]
     with database.write() as session:
         session.add_all(rows)
+
+
+def prediction_row(prediction: Prediction, *, project_id: int | None, now: datetime) -> SqlPrediction:
+    """Return the row of one prediction, not stored yet."""
+    size = prediction.size
+    return SqlPrediction(
+        project_id=project_id,
+        task_id=prediction.task_id,
+        version=prediction.version,
+        width=size.width if size else None,
+        height=size.height if size else None,
+        regions=[region_to_row(region) for region in prediction.regions],
+        score=prediction.score,
+        seconds=prediction.seconds,
+        failure=prediction.failure,
+        filtered=dict(prediction.filtered),
+        blind=prediction.blind,
+        served_at=now,
+    )
+
+
+def prediction_from_row(row: SqlPrediction) -> Prediction:
+    """Return the prediction that a row holds."""
+    return Prediction(
+        task_id=row.task_id,
+        version=row.version,
+        size=ImageSize(row.width, row.height) if row.width and row.height else None,
+        regions=tuple(map(region_from_row, row.regions)),
+        score=row.score,
+        seconds=row.seconds,
+        failure=row.failure,
+        filtered=row.filtered,
+        blind=row.blind,
+    )
 
 
 def count_predictions(database: Database) -> dict[tuple[int | None, str], tuple[int, int]]:
@@ -49,9 +68,3 @@ def count_predictions(database: Database) -> dict[tuple[int | None, str], tuple[
             func.count(SqlPrediction.failure),
         ).group_by(SqlPrediction.project_id, SqlPrediction.version)
         return {(project, version): (n, failed) for project, version, n, failed in session.execute(query)}
-
-
-def _region_row(region: Region) -> dict[str, Any]:
-    # The geometry's kind is written with it: more kinds than boxes will stand in this column.
-    kind = type(region.geometry).__name__.lower()
-    return {**asdict(region), "geometry": {"kind": kind, **asdict(region.geometry)}}

@@ -10,15 +10,20 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
+    CheckConstraint,
     DateTime,
     Dialect,
     Float,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Text,
     TypeDecorator,
+    false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -89,6 +94,8 @@ class SqlPrediction(SqlBase):
     score: Mapped[float] = mapped_column(Float)
     seconds: Mapped[float] = mapped_column(Float)
     failure: Mapped[str | None] = mapped_column(Text)
+    filtered: Mapped[dict[str, int]] = mapped_column(Json, server_default=text("'{}'"))
+    blind: Mapped[bool] = mapped_column(Boolean, server_default=false())
     served_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -119,3 +126,54 @@ class SqlModelVersion(SqlBase):
     class_names: Mapped[list[str]] = mapped_column(Json)
     file_name: Mapped[str] = mapped_column(Text)
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SqlJob(SqlBase):
+    """One pre-labelling job. `active_project_id` is set until it ends: a project has one at a time.
+
+    `owner` names the process that runs it, which must show itself before `lease_until` again.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
+        Index(None, "project_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    active_project_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    options: Mapped[dict[str, Any]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(16))
+    version: Mapped[str | None] = mapped_column(Text)
+    total: Mapped[int | None] = mapped_column(Integer)
+    cursor: Mapped[int] = mapped_column(BigInteger)
+    is_scanned: Mapped[bool] = mapped_column(Boolean)
+    skipped: Mapped[int] = mapped_column(Integer)
+    filtered: Mapped[dict[str, int]] = mapped_column(Json)
+    error: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[list[str]] = mapped_column(Json)
+    is_cancel_asked: Mapped[bool] = mapped_column(Boolean)
+    owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    run_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    run_started_done: Mapped[int] = mapped_column(Integer)
+    stalls: Mapped[int] = mapped_column(Integer)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SqlJobTask(SqlBase):
+    """One task of a job. `prediction_id` is what was predicted for it, until Label Studio has it too."""
+
+    __tablename__ = "job_task"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'predicted', 'done', 'failed')", name="state"),
+        Index(None, "job_id", "state", "task_id"),
+    )
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(String(16))
+    prediction_id: Mapped[int | None] = mapped_column(ForeignKey("prediction.id"))
+    reason: Mapped[str | None] = mapped_column(Text)

@@ -19,6 +19,7 @@ class FixedEngine:
 
     def __init__(self, checkpoint: Checkpoint | None = None, *, device: str = "cpu") -> None:
         self.batches: list[int] = []
+        self.memory_bytes = 1
 
     def batch_key(self, image: Image) -> Hashable:
         return image.shape

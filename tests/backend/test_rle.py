@@ -8,9 +8,15 @@ from hypothesis.extra import numpy as hnp
 from label_studio_sdk.converter.brush import decode_rle, encode_rle, mask2rle
 
 from backend.errors import BadRequest
-from backend.rle import Mask, decode_mask, encode_mask
+from backend.rle import Mask, decode_mask, encode_cut_out, encode_mask
 
-masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40))
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)
+special = shapes.flatmap(
+    lambda shape: st.sampled_from(
+        [np.zeros(shape, bool), np.ones(shape, bool), np.indices(shape).sum(0) % 2 == 0]
+    )
+)
+masks = hnp.arrays(bool, shapes) | special
 
 
 def _sdk_pixels(code: list[int], mask: Mask) -> Mask:
@@ -26,6 +32,19 @@ def test_sdk_decodes_our_code_to_the_mask(mask: Mask) -> None:
 def test_we_decode_our_own_and_the_sdks_code_to_the_mask(mask: Mask) -> None:
     assert np.array_equal(decode_mask(encode_mask(mask), *mask.shape), mask)
     assert np.array_equal(decode_mask(mask2rle(mask.astype(np.uint8) * 255), *mask.shape), mask)
+
+
+@given(masks, st.tuples(*[st.integers(0, 3)] * 4))
+def test_cut_out_is_encoded_as_the_whole_mask_would_be(pixels: Mask, margins: tuple[int, ...]) -> None:
+    top, bottom, left, right = margins
+    whole = np.pad(pixels, ((top, bottom), (left, right)))
+    height, width = whole.shape
+    assert encode_cut_out(pixels, x=left, y=top, width=width, height=height) == encode_mask(whole)
+
+
+def test_cut_out_without_pixels_is_an_empty_mask() -> None:
+    code = encode_cut_out(np.zeros((0, 0), bool), x=0, y=0, width=7, height=5)
+    assert not decode_mask(code, 5, 7).any()
 
 
 @settings(deadline=None)
@@ -49,6 +68,7 @@ def test_extreme_masks_survive_the_round_trip(mask: Mask) -> None:
     code = encode_mask(mask)
     assert np.array_equal(_sdk_pixels(code, mask), mask)
     assert np.array_equal(decode_mask(code, *mask.shape), mask)
+    assert np.array_equal(decode_mask(mask2rle(mask.astype(np.uint8) * 255), *mask.shape), mask)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """One thread per model: batches of alike images, errors to whom they belong, and never a stop."""
 
-from collections.abc import Iterator, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import closing
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from backend.entities import Detection, Image
-from backend.inference.batcher import Batcher
+from backend.inference.batcher import Batcher, BatcherClosed
 from tests.backend.engines import BrokenOnBlack, FixedEngine, Gated
 
 WAIT = 10.0  # seconds, a bound that only a failure reaches
@@ -110,6 +112,52 @@ def test_closing_ends_the_batch_in_hand_and_cancels_what_waits() -> None:
     batcher.close()
     assert len(first.result(WAIT)) == 3
     assert all(is_settled(future) for future in waiting)
+
+
+@pytest.mark.parametrize("end", [Batcher.close, Batcher.retire])
+def test_batcher_that_has_ended_takes_no_more_images(end: Callable[[Batcher], None]) -> None:
+    batcher = Batcher(FixedEngine(), max_batch=1, name="test")
+    end(batcher)
+    end(batcher)  # twice is once
+    with pytest.raises(BatcherClosed):
+        batcher.submit(white(), threshold=0.25)
+
+
+def test_retiring_answers_what_waits_of_every_shape_then_lets_the_engine_go() -> None:
+    engine = Gated()
+    batcher = Batcher(engine, max_batch=1, name="test")
+    waiting = [batcher.submit(white(width), threshold=0.25) for width in (8, 16, 8)]
+    assert engine.has_begun.wait(WAIT)
+    batcher.retire()
+    assert not batcher.has_ended
+    gate, freed = engine.gate, threading.Event()
+    weakref.finalize(engine, freed.set)
+    del engine
+    gate.set()
+    assert [future.result(WAIT)[0].box.x2 for future in waiting] == [4, 8, 4]
+    assert freed.wait(WAIT)
+    batcher.close()
+    assert batcher.has_ended
+
+
+def test_closing_a_retired_batcher_cancels_what_still_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Gated()
+    batcher = Batcher(engine, max_batch=1, name="test")
+    first, *waiting = (batcher.submit(white(), threshold=0.25) for _ in range(4))
+    assert engine.has_begun.wait(WAIT)
+    batcher.retire()
+    # Closing retires once more, and only then waits for the batch in hand.
+    monkeypatch.setattr(batcher, "retire", engine.gate.set)
+    batcher.close()
+    assert len(first.result(WAIT)) == 3
+    assert all(future.cancelled() for future in waiting)
+
+
+def test_memory_of_the_engine_is_known() -> None:
+    engine = FixedEngine()
+    engine.memory_bytes = 123
+    with closing(Batcher(engine, max_batch=1, name="test")) as batcher:
+        assert batcher.memory_bytes == 123
 
 
 def is_settled(future: "Future[list[Detection]]") -> bool:

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.inference.certainty import task_certainty
+from backend.entities import Box, ControlTag, Detection, ImageSize, Keypoint
+from backend.inference.certainty import object_scores, task_certainty
+from backend.inference.regions import TagFindings
 
 SHARE = st.floats(0, 1)
 
@@ -33,3 +35,59 @@ def test_empty_image_comes_between_doubtful_and_sure_boxes() -> None:
 @given(st.lists(SHARE, max_size=300), SHARE)
 def test_certainty_is_a_share(scores: list[float], threshold: float) -> None:
     assert 0 <= task_certainty(scores, threshold=threshold) <= 1 + 1e-12
+
+
+def findings(kind: str, *detections: Detection, **attributes: str) -> TagFindings:
+    control = ControlTag(kind, kind, "image", "$image", (), attributes=attributes)
+    is_points = kind == "KeyPointLabels"
+    points = {"person": {0: "nose", 1: "left eye", 2: "right eye"}} if is_points else {}
+    labels = {} if is_points else {"person": "Person", "dog": "Dog", "hound": "Dog"}
+    return TagFindings(control, labels, points, detections, ImageSize(200, 100))
+
+
+def seen(score: float, name: str = "person") -> Detection:
+    points = tuple(Keypoint(x, 20, 0.9) for x in (30, 35, 40))
+    return Detection(name, score, Box(20, 10, 120, 60), points)
+
+
+def named(score: float, name: str = "person") -> Detection:
+    return Detection(name, score, None)
+
+
+PERSON = seen(0.4)
+
+
+@pytest.mark.parametrize(
+    ("found", "scores"),
+    [
+        pytest.param([findings("RectangleLabels", PERSON, seen(0.8))], [0.4, 0.8], id="objects"),
+        pytest.param([findings("RectangleLabels", PERSON, seen(0.8, "boat"))], [0.4], id="no label"),
+        pytest.param([findings("KeyPointLabels", PERSON)], [0.4], id="three points are one object"),
+        pytest.param(
+            [findings("KeyPointLabels", PERSON), findings("RectangleLabels", PERSON, seen(0.8, "dog"))],
+            [0.4, 0.8],
+            id="one object in two tags",
+        ),
+        pytest.param([findings("RectangleLabels")], [], id="no object"),
+        pytest.param([findings("Choices", named(0.3), named(0.6, "dog"))], [0.6], id="surest class"),
+        pytest.param(
+            [findings("Choices", named(0.3), named(0.6, "dog"), named(0.5, "hound"), choice="multiple")],
+            [0.6, 0.3],
+            id="all classes, each label once",
+        ),
+        pytest.param([findings("Choices")], [0.25], id="no class is doubtful"),
+        pytest.param([findings("RectangleLabels", PERSON), findings("Choices")], [0.4, 0.25], id="both"),
+    ],
+)
+def test_what_counts_is_each_object_and_each_class_once(
+    found: list[TagFindings], scores: list[float]
+) -> None:
+    assert object_scores(found, threshold=0.25) == scores
+
+
+def test_image_without_a_class_comes_first_and_one_without_objects_late() -> None:
+    def certainty(tag: TagFindings) -> float:
+        return task_certainty(object_scores([tag], threshold=0.25), threshold=0.25)
+
+    ordered = [findings("Choices"), findings("Choices", named(0.3)), findings("RectangleLabels")]
+    assert [certainty(tag) for tag in ordered] == pytest.approx([0.25, 0.3, 0.75])

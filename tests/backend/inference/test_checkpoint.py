@@ -6,13 +6,14 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backend.errors import ModelError
 from backend.inference.checkpoint import read_checkpoint
-from tests.backend.tiny_model import CLASSES
+from tests.backend.tiny_model import CLASSES, TASKS
 
 # A class of its own; the smallest that a model must have.
 NAMES = {0: "car"}
@@ -70,6 +71,15 @@ def test_task_classes_and_digest_are_read_from_what_ultralytics_saved(tiny_weigh
     assert (checkpoint.task, checkpoint.class_names) == ("detect", CLASSES)
     assert checkpoint.digest == hashlib.sha256(tiny_weights.read_bytes()).hexdigest()
     assert checkpoint.version == f"tiny-{checkpoint.digest[:8]}"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_ultralytics_saves_for_a_task_is_accepted(
+    tiny_weights_of: Callable[[str], Path], task: str
+) -> None:
+    checkpoint = read_checkpoint(tiny_weights_of(task))
+    assert (checkpoint.task, checkpoint.class_names) == (task, CLASSES)
+    assert checkpoint.path.stat().st_size < 10**6
 
 
 def test_reading_imports_neither_torch_nor_ultralytics(tiny_weights: Path) -> None:
@@ -178,6 +188,7 @@ EVIL_CALLS = [
     pytest.param(
         "ultralytics.nn.tasks", "DetectionModel", ({"activation": "open('{}', 'w')"},), id="model made anew"
     ),
+    pytest.param("torchvision.transforms.transforms", "Lambda", (1,), id="function as a transform"),
     pytest.param("ultralytics.nn.autobackend", "AutoBackend", ("{}",), id="loader class"),
 ]
 

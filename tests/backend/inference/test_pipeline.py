@@ -1,7 +1,7 @@
 """From tasks to predictions: in order, each stored, a failing one alone."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from backend.entities import Box, Detection, Image, ImageSize, Task
 from backend.errors import DatabaseUnavailable, ModelError
 from backend.inference.checkpoint import Checkpoint
+from backend.labelstudio.results import prediction_to_json
 from backend.services import Services
 from backend.store.prediction_log import count_predictions
 from backend.store.tables import SqlModelVersion, SqlPrediction
@@ -60,7 +61,7 @@ def test_device_that_fails_on_one_image_harms_no_other(
 
 class Outside(FixedEngine):
     def detect(self, images: Sequence[Image], *, threshold: float) -> list[list[Detection]]:
-        return [[Detection("car", 0.9, Box(-50, -50, 500, 500))] for _ in images]
+        return [[Detection("car", 0.9, Box(-20, -10, 220, 110))] for _ in images]
 
 
 def test_boxes_are_clipped_to_the_image(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +83,103 @@ def test_two_tags_on_two_images_each_get_their_own(services: Services, image_ser
         ("people", "Person", ImageSize(40, 20)),
     ]
     assert len({r.id for r in found.regions}) == 2
+
+
+class Counting(FixedEngine):
+    """Counts the images that it saw."""
+
+    seen = 0
+
+    def detect(self, images: Sequence[Image], *, threshold: float) -> list[list[Detection]]:
+        Counting.seen += len(images)
+        return super().detect(images, threshold=threshold)
+
+
+def test_model_runs_once_over_an_image_however_many_tags_it_fills(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.inference.yolo.YoloEngine", lambda *_, **__: Counting())
+    monkeypatch.setattr(Counting, "seen", 0)
+    xml = """<View><Image name="a" value="$image"/>
+      <RectangleLabels name="all" toName="a"><Label value="Car"/><Label value="Person"/></RectangleLabels>
+      <RectangleLabels name="sure" toName="a" model_score_threshold="0.7"><Label value="Car"/>
+      <Label value="Person"/></RectangleLabels></View>"""
+    [found] = predict(services, GOOD, xml=xml)
+    assert Counting.seen == 1
+    assert [(r.control, r.label) for r in found.regions] == [
+        ("all", "Car"),
+        ("all", "Person"),
+        ("sure", "Car"),
+    ]
+
+
+class Doubled(FixedEngine):
+    """Finds a car, most of it once more, and a sliver."""
+
+    def detect(self, images: Sequence[Image], *, threshold: float) -> list[list[Detection]]:
+        boxes = (Box(10, 10, 90, 90), Box(12, 12, 80, 80), Box(100, 10, 101, 90))
+        scores = (0.9, 0.5, 0.4)
+        return [[Detection("car", s, b) for s, b in zip(scores, boxes, strict=True)] for _ in images]
+
+
+def test_what_hygiene_takes_out_is_counted_stored_and_no_part_of_the_score(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.inference.yolo.YoloEngine", lambda *_, **__: Doubled())
+    [found] = predict(services, GOOD)
+    assert [r.score for r in found.regions] == [0.9] and found.score == pytest.approx(0.9)
+    assert found.filtered == {"nested": 1, "sliver": 1}
+    with services.database.read() as session:
+        assert session.scalars(select(SqlPrediction.filtered)).one() == found.filtered
+    metrics = services.metrics.render().decode()
+    assert 'yolo_sam_regions_filtered_total{filter="nested"} 1.0' in metrics
+
+
+def test_hygiene_can_be_switched_off(
+    make_services: MakeServices, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.inference.yolo.YoloEngine", lambda *_, **__: Doubled())
+    services = make_services(make_settings(filter_nested=0.0, filter_slivers=0.0))
+    [found] = predict(services, GOOD)
+    assert len(found.regions) == 3 and found.filtered == {}
+
+
+def test_blind_task_is_logged_in_full_and_shown_empty(
+    make_services: MakeServices, make_settings: MakeSettings
+) -> None:
+    services = make_services(make_settings(blind_fraction=1.0))
+    [found] = predict(services, GOOD)
+    assert found.blind and len(found.regions) == 2
+    plan = services.pipeline.planner.plan(BOXES)
+    shown = prediction_to_json(found, plan.controls)
+    assert (shown["result"], shown["model_version"]) == ([], plan.version)
+    assert shown["score"] == pytest.approx(0.75)
+    with services.database.read() as session:
+        row = session.scalars(select(SqlPrediction)).one()
+    assert row.blind and len(row.regions) == 2
+
+
+def test_address_of_the_image_may_stand_amid_text(services: Services, image_server: ImageServer) -> None:
+    xml = BOXES.replace("$image", f"{image_server.url}/data/$name.png".replace(".png", ""))
+    plan = services.pipeline.planner.plan(xml)
+    [found] = services.pipeline.predict([Task(1, {"name": "good.png"})], plan, project_id=7)
+    assert found.failure is None and len(found.regions) == 2
+
+
+def test_stream_takes_tasks_only_as_threads_are_free(services: Services) -> None:
+    taken: list[int] = []
+
+    def tasks() -> Iterator[Task]:
+        for number in range(1, 101):
+            taken.append(number)
+            yield Task(number, {"image": GOOD})
+
+    plan = services.pipeline.planner.plan(BOXES)
+    stream = services.pipeline.stream(tasks(), plan, project_id=7)
+    assert next(stream).task_id == 1
+    assert len(taken) <= 2 * services.settings.media_threads
+    assert [prediction.task_id for prediction in stream] == list(range(2, 101))
+    assert count_predictions(services.database) == {}
 
 
 def test_threshold_of_the_tag_decides_what_is_shown(services: Services) -> None:

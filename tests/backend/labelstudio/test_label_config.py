@@ -1,7 +1,5 @@
 """Labeling configs: which tags sit on an image, and which class becomes which label."""
 
-from xml.etree import ElementTree
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,13 +7,13 @@ from hypothesis import strategies as st
 from backend.entities import ControlTag
 from backend.errors import AppError, LabelConfigError
 from backend.labelstudio.label_config import (
-    check_detection,
-    detection_tags,
     flag,
+    image_address,
     label_map,
+    model_tasks,
+    number,
     parse_label_config,
-    paste_line,
-    score_threshold,
+    point_map,
 )
 from tests.backend.label_configs import BOXES
 
@@ -23,7 +21,7 @@ from tests.backend.label_configs import BOXES
 def control(
     *labels: str, predicted: dict[str, tuple[str, ...]] | None = None, **attributes: str
 ) -> ControlTag:
-    return ControlTag("RectangleLabels", "box", "image", "image", labels, predicted or {}, attributes)
+    return ControlTag("RectangleLabels", "box", "image", "$image", labels, predicted or {}, {}, attributes)
 
 
 def test_tag_on_an_image_is_read_with_its_labels_and_attributes() -> None:
@@ -31,33 +29,53 @@ def test_tag_on_an_image_is_read_with_its_labels_and_attributes() -> None:
         '<Label value="Car"/>', '<Label value="Car" predicted_values="car, truck ,"/>'
     )
     [tag] = parse_label_config(xml)
-    assert (tag.type, tag.name, tag.to_name, tag.image_key) == ("RectangleLabels", "label", "image", "image")
+    assert (tag.type, tag.name, tag.to_name, tag.image_value) == (
+        "RectangleLabels",
+        "label",
+        "image",
+        "$image",
+    )
     assert tag.labels == ("Car", "Person")
     assert tag.predicted_values == {"Car": ("car", "truck")}
     assert tag.attributes["model_score_threshold"] == "0.1"
 
 
 @pytest.mark.parametrize(
-    ("value", "key"),
+    ("value", "address"),
     [
-        ("$image", "image"),
-        ("$my_image-2", "my_image-2"),
-        ("$meta.photo", "meta.photo"),
-        ("https://h/$path", "path"),
+        pytest.param("$image", "a.png", id="field"),
+        pytest.param("$my_image-2", "b.png", id="name with marks"),
+        pytest.param("$meta.photo", "c.png", id="field within a field"),
+        pytest.param("$flat.name", "d.png", id="name with a dot"),
+        pytest.param("https://h/$path", "https://h/e.png", id="amid text"),
+        pytest.param("https://h/$meta.photo?v=$version", "https://h/c.png?v=3", id="several"),
+        pytest.param("$gone", None, id="missing field"),
+        pytest.param("$meta.gone", None, id="missing within a field"),
+        pytest.param("https://h/$gone", None, id="missing amid text"),
+        pytest.param("$number", 5, id="no text"),
     ],
 )
-def test_image_key_is_the_field_that_the_image_tag_names(value: str, key: str) -> None:
+def test_image_address_is_what_the_image_tag_makes_of_the_tasks_data(value: str, address: object) -> None:
     [tag] = parse_label_config(BOXES.replace("$image", value))
-    assert tag.image_key == key
+    data = {
+        "image": "a.png",
+        "my_image-2": "b.png",
+        "meta": {"photo": "c.png"},
+        "flat.name": "d.png",
+        "path": "e.png",
+        "version": 3,
+        "number": 5,
+    }
+    assert image_address(tag, data) == address
 
 
 def test_tags_come_in_the_order_of_the_document_and_each_knows_its_image() -> None:
     xml = """<View><Image name="a" value="$left"/><Image name="b" value="$right"/>
       <RectangleLabels name="one" toName="b"><Label value="x"/></RectangleLabels>
       <Choices name="two" toName="a"><Choice value="y"/></Choices></View>"""
-    assert [(t.name, t.type, t.image_key) for t in parse_label_config(xml)] == [
-        ("one", "RectangleLabels", "right"),
-        ("two", "Choices", "left"),
+    assert [(t.name, t.type, t.image_value) for t in parse_label_config(xml)] == [
+        ("one", "RectangleLabels", "$right"),
+        ("two", "Choices", "$left"),
     ]
 
 
@@ -137,14 +155,50 @@ def test_config_cannot_read_files_of_this_machine() -> None:
         assert "root:" not in error.message
 
 
-def test_boxes_are_the_tags_that_a_detection_model_fills() -> None:
-    xml = BOXES.replace(
-        "</View>",
-        """<RectangleLabels name="skipped" toName="image" model_skip="True">
-             <Label value="a"/></RectangleLabels>
-           <PolygonLabels name="other" toName="image"><Label value="b"/></PolygonLabels></View>""",
-    )
-    assert [tag.name for tag in detection_tags(parse_label_config(xml))] == ["label"]
+@pytest.mark.parametrize(
+    ("kind", "attributes", "tasks"),
+    [
+        pytest.param("RectangleLabels", {}, {"detect", "segment", "pose"}, id="boxes"),
+        pytest.param("RectangleLabels", {"model_obb": "true"}, {"obb"}, id="rotated boxes"),
+        pytest.param("PolygonLabels", {}, {"segment"}, id="polygons"),
+        pytest.param("BrushLabels", {}, {"segment"}, id="masks"),
+        pytest.param("KeyPointLabels", {}, {"pose"}, id="key points"),
+        pytest.param("Choices", {}, {"classify"}, id="classes of the whole image"),
+        pytest.param("EllipseLabels", {}, set(), id="a tag that no model fills"),
+        pytest.param("RectangleLabels", {"model_skip": "True"}, set(), id="skipped"),
+    ],
+)
+def test_tag_is_filled_by_models_that_find_what_it_holds(
+    kind: str, attributes: dict[str, str], tasks: set[str]
+) -> None:
+    tag = ControlTag(kind, "box", "image", "$image", ("car",), attributes=attributes)
+    assert set(model_tasks(tag)) == tasks
+
+
+POINTS = """<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">
+  <Label value="Nose" model_index="0"/><Label value="Hoof" model_index="0" predicted_values="Horse"/>
+  <Label value="Tail" model_index="3" predicted_values="horse, cat"/><Label value="Other"/>
+</KeyPointLabels></View>"""
+
+
+def test_key_points_become_labels_by_class_and_number() -> None:
+    [tag] = parse_label_config(POINTS)
+    assert point_map(tag, ["person", "horse", "cat"]) == {
+        "person": {0: "Nose"},
+        "horse": {0: "Hoof", 3: "Tail"},
+        "cat": {0: "Nose", 3: "Tail"},
+    }
+
+
+@pytest.mark.parametrize("text", ["-1", "one", "1.5", "²"])
+def test_number_of_a_key_point_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(LabelConfigError, match='"Nose" of "point" has model_index'):
+        parse_label_config(POINTS.replace('"Nose" model_index="0"', f'"Nose" model_index="{text}"'))
+
+
+def test_label_with_an_alias_is_called_by_it_and_matched_by_its_spelling_on_the_page() -> None:
+    [tag] = parse_label_config(BOXES.replace('<Label value="Car"/>', '<Label value="Car" alias="c"/>'))
+    assert label_map(tag, ["car", "person"]) == {"car": "c", "person": "Person"}
 
 
 @pytest.mark.parametrize(
@@ -165,17 +219,17 @@ def test_flag_refuses_another_word_and_names_the_tag() -> None:
     ("text", "value"), [("0", 0.0), ("0.05", 0.05), ("1", 1.0), (" .5 ", 0.5), ("1e-3", 0.001)]
 )
 def test_threshold_of_a_tag_may_be_any_share(text: str, value: float) -> None:
-    assert score_threshold(control(model_score_threshold=text), 0.25) == value
+    assert number(control(model_score_threshold=text), "model_score_threshold", 0.25, most=1) == value
 
 
 def test_threshold_is_the_default_where_a_tag_sets_none() -> None:
-    assert score_threshold(control(), 0.4) == 0.4
+    assert number(control(), "model_score_threshold", 0.4, most=1) == 0.4
 
 
 @pytest.mark.parametrize("text", ["", "half", "-0.1", "1.1", "nan", "inf", "50%", "0,5"])
 def test_threshold_that_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(LabelConfigError, match="from 0 to 1"):
-        score_threshold(control(model_score_threshold=text), 0.25)
+        number(control(model_score_threshold=text), "model_score_threshold", 0.25, most=1)
 
 
 @pytest.mark.parametrize(
@@ -223,14 +277,7 @@ def test_classes_become_labels(tag: ControlTag, classes: list[str], mapping: dic
     assert label_map(tag, classes) == mapping
 
 
-def test_refusal_of_a_tag_lists_at_most_twenty_classes() -> None:
-    with pytest.raises(LabelConfigError) as caught:
-        check_detection(control("Zebra"), [f"class {n}" for n in range(80)], "big.pt")
-    assert "class 19 and 60 more" in caught.value.message and "class 20" not in caught.value.message
-    assert "big.pt" in caught.value.message
-
-
-@pytest.mark.parametrize(("label", "name"), [("a", "b"), ("\"<&>'", "&amp;"), ("猫", "Ä")])
-def test_line_to_paste_parses_whatever_the_names(label: str, name: str) -> None:
-    line = ElementTree.fromstring(paste_line([label], [name]))
-    assert line.attrib == {"value": label, "predicted_values": name}
+@pytest.mark.parametrize("text", ["inf", "nan", "-1", "wide"])
+def test_number_without_a_limit_is_a_number_all_the_same(text: str) -> None:
+    with pytest.raises(LabelConfigError, match='"box" has model_point_size'):
+        number(control(model_point_size=text), "model_point_size", 0.5)

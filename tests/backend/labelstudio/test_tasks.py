@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.entities import Task
-from backend.errors import BadRequest, PayloadTooLarge
+from backend.errors import BadRequest
 from backend.labelstudio.tasks import parse_predict, parse_project_id, parse_setup, parse_task
 
 JSON = st.recursive(
@@ -58,7 +58,7 @@ def test_predict_request_is_read() -> None:
         "label_config": "<View/>",
         "params": {"login": None, "password": None, "context": {"result": []}},
     }
-    asked = parse_predict(body, max_tasks=1)
+    asked = parse_predict(body)
     assert (asked.project_id, asked.label_config, asked.context) == (2, "<View/>", {"result": []})
     assert [task["id"] for task in asked.tasks] == [1]
 
@@ -66,14 +66,7 @@ def test_predict_request_is_read() -> None:
 @pytest.mark.parametrize("params", [None, {}, {"context": None}])
 def test_context_is_none_unless_a_smart_tool_asks(params: Any) -> None:
     body = {"tasks": [{}], "label_config": "", "params": params}
-    assert parse_predict(body, max_tasks=1).context is None
-
-
-def test_limit_of_tasks_is_inclusive() -> None:
-    body = {"tasks": [{}] * 3, "label_config": ""}
-    assert len(parse_predict(body, max_tasks=3).tasks) == 3
-    with pytest.raises(PayloadTooLarge):
-        parse_predict(body, max_tasks=2)
+    assert parse_predict(body).context is None
 
 
 def test_task_is_read() -> None:
@@ -87,8 +80,8 @@ def test_task_without_data_is_the_data_itself() -> None:
 
 @given(JSON)
 def test_any_json_is_a_request_or_a_refusal(body: object) -> None:
-    for read in (parse_setup, parse_task, lambda value: parse_predict(value, max_tasks=2)):
+    for read in (parse_setup, parse_task, parse_predict):
         try:
             read(body)
-        except (BadRequest, PayloadTooLarge) as error:
-            assert "expected" in error.message or "at most" in error.message
+        except BadRequest as error:
+            assert "expected" in error.message
