@@ -7,7 +7,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from backend.endpoints import operations, protocol, webhook
+from backend.endpoints import jobs, operations, protocol, webhook
 from backend.endpoints.context import attach_services
 from backend.errors import AppError, PayloadTooLarge
 from backend.services import Services
@@ -28,6 +28,7 @@ def create_app(services: Services) -> Flask:
         operations.open_blueprint,
         operations.guarded_blueprint,
         protocol.blueprint,
+        jobs.blueprint,
         webhook.blueprint,
     ):
         app.register_blueprint(blueprint)
@@ -47,7 +48,10 @@ def _answer_app_error(error: AppError) -> Response:
 def _answer_http_error(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         return _answer_app_error(
-            PayloadTooLarge("The request's body is too large. Send fewer tasks, or raise MAX_BODY_MB.")
+            PayloadTooLarge(
+                "The request's body is too large. Pre-label many tasks with: python -m backend prelabel "
+                "--project ID. Or send fewer, or raise MAX_BODY_MB."
+            )
         )
     status = error.code or 500
     response = _error_response(

@@ -11,6 +11,8 @@ QUEUES = (EVENTS, PREDICT, TRAIN)
 _TIMEOUT = 2.0
 # A mark outlives a lost job by this long at most; a second job of one kind does no harm.
 _MARK_SECONDS = 300
+_JOB_SECONDS = 180
+_NO_TIMEOUT = -1  # RQ's word for it
 _FAILED_SECONDS = 86_400
 _RETRY_SECONDS = [5, 30, 120]
 
@@ -34,8 +36,10 @@ class JobQueue:
                 "REDIS_URL is no address of Redis, such as redis://host:6379/0 or unix:///path/to/socket."
             ) from None
 
-    def enqueue_once(self, queue: str, function: str, *arguments: object) -> None:
-        """Queue a job unless an equal one waits already.
+    def enqueue_once(
+        self, queue: str, function: str, *arguments: object, timeout: int | None = _JOB_SECONDS
+    ) -> None:
+        """Queue a job unless an equal one waits already; one that runs over `timeout` seconds is ended.
 
         The mark of a waiting job is taken away by `job_started`, before the job looks at its work: what
         comes after that look gets a job of its own, so nothing is left lying.
@@ -48,6 +52,7 @@ class JobQueue:
                 Queue(queue, connection=self.redis).enqueue_call(
                     function,
                     args=arguments,
+                    timeout=timeout or _NO_TIMEOUT,
                     result_ttl=0,
                     failure_ttl=_FAILED_SECONDS,
                     retry=Retry(max=3, interval=_RETRY_SECONDS),
@@ -90,14 +95,15 @@ class JobQueue:
         except RedisError as error:
             raise QueueUnavailable(f"Redis does not answer: {error}.") from error
 
-    def worker_count(self) -> int:
-        """Return how many workers are alive.
+    def worker_count(self, queue: str | None = None) -> int:
+        """Return how many workers are alive: those that listen on `queue`, or all.
 
         Raises:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            return int(Worker.count(connection=self.redis))
+            found = Queue(queue, connection=self.redis) if queue else None
+            return int(Worker.count(connection=self.redis, queue=found))
         except RedisError as error:
             raise QueueUnavailable(f"Redis does not answer: {error}.") from error
 

@@ -1,39 +1,54 @@
-"""The worker process: `python -m retrain.worker`. Runs jobs of all queues, short ones first."""
+"""The worker process: `python -m retrain.worker [QUEUE ...]`. Runs jobs of all queues, or of those named.
 
-from collections.abc import Callable
+Jobs of one worker run one after the other, so long ones have a worker of their own.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import structlog
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
-from backend.errors import QueueUnavailable
+from backend.errors import AppError, QueueUnavailable
+from backend.prelabel.start import queue_waiting_jobs
 from backend.queue import EVENTS, QUEUES, JobQueue
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import PROJECT_ACTIONS
 from backend.settings import Settings
 from backend.start import start_process
-from backend.store.database import open_database
+from backend.store.database import Database, open_database
 from backend.store.event_log import projects_with_pending
 
 log = structlog.get_logger(__name__)
 
-_SWEEP_SECONDS = 60
+# How often an idle worker looks for lost work. Its time to live in RQ decides how long it waits for a job
+# before it looks: that many seconds less 15.
+_SWEEP_SECONDS = 10
+_WORKER_TTL = 25
 
 
 class _SweepingWorker(Worker):
-    """Worker that looks now and then for events whose job was lost, as when Redis was down."""
+    """Worker that looks now and then for work whose job was lost, as when Redis was down."""
 
     sweep: Callable[[], None]
 
     def run_maintenance_tasks(self) -> None:
         super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        self.sweep()
+        try:
+            self.sweep()
+        except AppError as error:  # the worker outlives a database or a Redis that is away for a while
+            log.warning("sweep_failed", detail=error.message)
 
 
 def main() -> None:
     """Run jobs until told to stop; wait for Redis where it is down."""
-    _run(start_process("worker"))
+    names = sys.argv[1:] or list(QUEUES)
+    if unknown := [name for name in names if name not in QUEUES]:
+        sys.exit(f"error: There is no queue {unknown[0]!r}; there are {', '.join(QUEUES)}.")
+    _run(start_process("worker"), names)
 
 
 def _say_waiting(state: RetryCallState) -> None:
@@ -46,25 +61,31 @@ def _say_waiting(state: RetryCallState) -> None:
     wait=wait_exponential(min=0.5, max=10),
     after=_say_waiting,
 )
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, names: Sequence[str]) -> None:
     # Without a read timeout: the worker waits for jobs on an open connection.
     queue = JobQueue(settings.redis_address, read_timeout=None)
     queue.check()
-    queue_waiting_events(settings, queue)
-    log.info("worker_ready", queues=",".join(QUEUES))
-    queues = [Queue(name, connection=queue.redis) for name in QUEUES]
-    worker = _SweepingWorker(queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS)
-    worker.sweep = lambda: queue_waiting_events(settings, queue)
-    # The scheduler brings back jobs that failed and may be tried again.
-    worker.work(logging_level="WARNING", with_scheduler=True)
+    with closing(open_database(settings.database_address, timeout=settings.database_timeout)) as database:
+        queue_lost_work(database, queue)
+        log.info("worker_ready", queues=",".join(names))
+        queues = [Queue(name, connection=queue.redis) for name in names]
+        worker = _SweepingWorker(
+            queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS, worker_ttl=_WORKER_TTL
+        )
+        worker.sweep = lambda: queue_lost_work(database, queue)
+        # The scheduler brings back jobs that failed and may be tried again.
+        worker.work(logging_level="WARNING", with_scheduler=True)
 
 
-def queue_waiting_events(settings: Settings, queue: JobQueue) -> None:
-    """Queue the processing of events that were stored while Redis or the worker was down."""
-    database = open_database(settings.database_address, timeout=settings.database_timeout)
+def queue_lost_work(database: Database, queue: JobQueue) -> None:
+    """Queue events that were stored while Redis or the worker was down, and jobs whose worker was killed.
+
+    Raises:
+        DatabaseUnavailable, QueueUnavailable: one of them does not answer.
+    """
     for project_id in projects_with_pending(database, actions=PROJECT_ACTIONS):
         queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
-    database.close()
+    queue_waiting_jobs(database, queue)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from demo.label_studio import label_studio_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
-SERVICES = ("label-studio", "postgres", "redis", "backend", "worker")
-OURS = ("backend", "worker")
+SERVICES = ("label-studio", "postgres", "redis", "backend", "worker", "job-worker")
+OURS = ("backend", "worker", "job-worker")
 # Instructions of a Dockerfile that change files, as the user of their line.
 CHANGING = ("RUN", "COPY", "ADD")
 SECRET_NAMES = re.compile("PASS|TOKEN|SECRET|KEY")
@@ -117,7 +117,7 @@ def test_settings_accept_the_environment_and_listen_beyond_the_container(
 
 
 @pytest.mark.parametrize(
-    ("service", "program"), [pytest.param("backend", "web", id="web"), pytest.param("worker", "worker")]
+    ("service", "program"), [("backend", "web"), ("worker", "worker"), ("job-worker", "job-worker")]
 )
 def test_command_equals_that_of_the_process_manager(service: str, program: str) -> None:
     assert read_services()[service]["command"] == processes_command(program)

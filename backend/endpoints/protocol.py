@@ -10,8 +10,11 @@ from rq.job import Job
 
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
-from backend.errors import BadRequest, NotFound, QueueUnavailable
-from backend.labelstudio.tasks import as_object, parse_predict, parse_setup
+from backend.entities import JobOptions
+from backend.errors import BadRequest, NotFound, QueueUnavailable, TooManyTasks
+from backend.labelstudio.tasks import PredictRequest, as_object, parse_predict, parse_setup, parse_task
+from backend.prelabel.start import start_prelabel
+from backend.services import Services
 from backend.store.projects import list_model_versions
 from model import YoloSamModel
 
@@ -29,17 +32,19 @@ def setup() -> Response:
 
 @blueprint.post("/validate")
 def validate() -> Response:
-    """Check a labeling config and tell which of the model's classes fill which label."""
+    """Check a labeling config and tell which of the model's classes or key points fill which label."""
     plan = get_services().pipeline.planner.plan(parse_setup(read_json()).label_config)
-    tags = {tag.control.name: dict(tag.label_map) for tag in plan.tags}
+    tags = {tag.control.name: dict(tag.label_map or tag.points) for tag in plan.tags}
     return jsonify({"status": "ok", "model_version": plan.version, "label_maps": tags})
 
 
 @blueprint.post("/predict")
 def predict() -> Response:
-    """Predict tasks: one result for each, in order."""
+    """Predict tasks: one result for each, in order. More than fit in a request become a job."""
     services = get_services()
-    asked = parse_predict(read_json(), max_tasks=services.settings.predict_max_tasks)
+    asked = parse_predict(read_json())
+    if len(asked.tasks) > services.settings.predict_max_tasks:
+        raise _become_job(services, asked)
     model = YoloSamModel(asked.project_id, asked.label_config, services=services)
     return jsonify({"results": model.predict(asked.tasks, context=asked.context)})
 
@@ -64,6 +69,22 @@ def job_status() -> Response:
         raise NotFound(f"There is no job {job_id[:80]!r}; jobs that ended well are forgotten.") from None
     except RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {error}.") from None
+
+
+def _become_job(services: Services, asked: PredictRequest) -> TooManyTasks:
+    """Return the error that tells of the job which predicts the tasks."""
+    many = f"{len(asked.tasks)} tasks are more than one request takes (PREDICT_MAX_TASKS)."
+    ids = {task.id for task in map(parse_task, asked.tasks) if task.id is not None}
+    if asked.project_id is None or len(ids) < len(asked.tasks):
+        return TooManyTasks(f"{many} Without a project and task ids they cannot become a job: send fewer.")
+    services.pipeline.planner.plan(asked.label_config)  # a config that cannot work is told now, not later
+    job, _ = start_prelabel(
+        services.database, services.queue, asked.project_id, JobOptions(scans=False), task_ids=ids
+    )
+    return TooManyTasks(
+        f"{many} Job {job.id} predicts them now, and their predictions appear by themselves. Watch it: "
+        f"python -m backend jobs {job.id} --watch, or GET /jobs/{job.id}"
+    )
 
 
 def _job_json(job: Job) -> Mapping[str, Any]:

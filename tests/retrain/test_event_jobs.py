@@ -13,7 +13,7 @@ from backend.services import Services
 from backend.settings import Settings
 from backend.store.projects import list_projects
 from retrain.jobs import process_events
-from retrain.worker import queue_waiting_events
+from retrain.worker import queue_lost_work
 from tests.backend.label_configs import BOXES, NO_BOXES
 from tests.backend.makers import MakeServices, MakeSettings
 
@@ -81,7 +81,7 @@ def test_worker_takes_along_what_came_while_redis_was_down(
     report(services, BOXES)
     queue.redis.flushdb()  # as lost as if it had never been queued
     assert work(queue) == 0 and versions(services) == []
-    queue_waiting_events(settings, queue)
+    queue_lost_work(services.database, queue)
     assert work(queue) == 0
     assert versions(services) == [(7, tiny_checkpoint.version)]
 
@@ -89,5 +89,6 @@ def test_worker_takes_along_what_came_while_redis_was_down(
 def test_worker_has_nothing_to_queue_on_a_new_database(
     make_settings: MakeSettings, make_services: MakeServices, queue: JobQueue, tmp_path: Path
 ) -> None:
-    queue_waiting_events(make_settings(data_dir=tmp_path / "new"), queue)
-    assert queue.lengths()["events"] == 0
+    fresh = make_services(make_settings(data_dir=tmp_path / "new"))
+    queue_lost_work(fresh.database, queue)
+    assert set(queue.lengths().values()) == {0}

@@ -118,11 +118,23 @@ def test_half_a_surrogate_pair_in_an_event_is_stored_or_refused(client: FlaskCli
     assert client.post("/webhook", data=body).status_code in (201, 400)
 
 
-def test_more_tasks_than_the_limit_are_refused_and_the_setting_named(client: FlaskClient) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"project": None}, id="no project"),
+        pytest.param({"tasks": [{"data": {}}] * 500}, id="no task ids"),
+        pytest.param({"tasks": [{"id": 1, "data": {}}] * 500}, id="one task again and again"),
+    ],
+)
+def test_too_many_tasks_that_cannot_become_a_job_are_refused(
+    client: FlaskClient, changes: dict[str, Any]
+) -> None:
     tasks = [{"id": n, "data": {}} for n in range(500)]
-    answer = client.post("/predict", json=predict_body(tasks=tasks))
-    message = assert_refused(answer, 413, "payload_too_large")
-    assert "500 tasks" in message and "250" in message and "PREDICT_MAX_TASKS" in message
+    message = assert_refused(
+        client.post("/predict", json=predict_body(**{"tasks": tasks, **changes})), 413, "too_many_tasks"
+    )
+    assert "500 tasks" in message and "PREDICT_MAX_TASKS" in message and "fewer" in message
+    assert client.get("/jobs").json == {"jobs": []}
 
 
 def test_body_over_the_limit_is_refused_and_the_setting_named(make_client: MakeClient) -> None:

@@ -1,0 +1,30 @@
+"""The command line: connect projects, pre-label them, look at the state."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from backend.cli.connect import connect
+from backend.cli.jobs import jobs
+from backend.cli.prelabel import prelabel
+from backend.cli.status import status
+from backend.errors import AppError
+
+app = typer.Typer(
+    help="Label Studio backend that serves YOLO predictions and keeps account of corrections.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (connect, prelabel, jobs, status):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line, not a traceback."""
+    try:
+        app()
+    except AppError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error.message}", markup=False)
+        sys.exit(1)

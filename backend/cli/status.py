@@ -1,0 +1,34 @@
+"""`status`: connections, versions and counts."""
+
+from rich.table import Table
+
+from backend.cli.console import open_services, out
+from backend.status import read_status
+
+
+def status() -> None:
+    """Show connections, model versions, and what was served and received."""
+    with open_services() as services:
+        state = read_status(services)
+    parts = Table(title="Parts", title_justify="left")
+    parts.add_column("part")
+    parts.add_column("state", overflow="fold")
+    for name, text in state.parts.items():
+        parts.add_row(name, text)
+    projects = Table(title="Projects", title_justify="left")
+    for heading in ("project", "connected", "version", "predictions", "failed", "events"):
+        projects.add_column(heading, justify="left" if heading in ("connected", "version") else "right")
+    for row in state.projects:
+        projects.add_row(
+            str(row.project_id),
+            row.connected,
+            row.version or "(none)",
+            str(row.predictions),
+            str(row.failed),
+            str(row.events),
+        )
+    out.print(parts)
+    if state.projects:
+        out.print(projects)
+    else:
+        out.print("No project has called yet. Connect one: python -m backend connect --project ID")

@@ -1,0 +1,109 @@
+"""Pre-labelling jobs over HTTP: start, watch, cancel."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from backend.endpoints.auth import require_caller
+from backend.endpoints.context import get_services, read_json
+from backend.entities import Job, JobOptions, TaskState
+from backend.errors import BadRequest
+from backend.labelstudio.tasks import as_object
+from backend.prelabel.progress import job_to_json
+from backend.prelabel.start import retry_prelabel, start_prelabel
+from backend.store.job_tasks import count_tasks, list_tasks
+from backend.store.jobs import ask_to_cancel, get_job, list_jobs
+
+blueprint = Blueprint("jobs", __name__)
+blueprint.before_request(require_caller)
+
+_OPTIONS = {"only_unlabelled": bool, "filters": list, "retry_failed": bool}
+_MOST_ROWS = 1000
+
+
+@blueprint.post("/projects/<int:project_id>/prelabel")
+def prelabel(project_id: int) -> tuple[Response, int]:
+    """Start a job that pre-labels the project, or join the one that runs: 202 or 200."""
+    services = get_services()
+    options = _read_options(read_json() if request.content_length else {})
+    if options["retry_failed"]:
+        job, is_new = retry_prelabel(services.database, services.queue, project_id), True
+    else:
+        job, is_new = start_prelabel(
+            services.database,
+            services.queue,
+            project_id,
+            JobOptions(options["only_unlabelled"], tuple(options["filters"])),
+        )
+    return jsonify(_job_json(job)), 202 if is_new else 200
+
+
+@blueprint.get("/jobs")
+def jobs() -> Response:
+    """List jobs, the newest first; `?project=ID` those of one project."""
+    project_id = _number("project", None)
+    found = list_jobs(get_services().database, project_id=project_id)
+    return jsonify({"jobs": [_job_json(job) for job in found]})
+
+
+@blueprint.get("/jobs/<job_id>")
+def job(job_id: str) -> Response:
+    """Tell how far a job is."""
+    return jsonify(_job_json(get_job(get_services().database, job_id)))
+
+
+@blueprint.get("/jobs/<job_id>/tasks")
+def tasks(job_id: str) -> Response:
+    """List a job's tasks with their states, a page at a time: `?state=failed&after=TASK_ID`."""
+    database = get_services().database
+    word = request.args.get("state")
+    if word is not None and word not in list(TaskState):
+        raise BadRequest(f'"state" is {word[:80]!r}; expected one of {", ".join(TaskState)}.')
+    found = list_tasks(
+        database,
+        get_job(database, job_id).id,
+        state=TaskState(word) if word else None,
+        after=_number("after", 0) or 0,
+        limit=_MOST_ROWS,
+    )
+    rows = [{"task": task_id, "state": state, "reason": reason} for task_id, state, reason in found]
+    return jsonify({"tasks": rows, "next_after": rows[-1]["task"] if len(rows) == _MOST_ROWS else None})
+
+
+@blueprint.post("/jobs/<job_id>/cancel")
+def cancel(job_id: str) -> Response:
+    """Cancel a job; what is predicted already stays."""
+    database = get_services().database
+    found = get_job(database, job_id)
+    ask_to_cancel(database, found.id, now=datetime.now(UTC))
+    return jsonify(_job_json(get_job(database, found.id)))
+
+
+def _job_json(found: Job) -> dict[str, Any]:
+    counts = count_tasks(get_services().database, found.id)
+    return job_to_json(found, counts, now=datetime.now(UTC))
+
+
+def _read_options(body: object) -> Mapping[str, Any]:
+    fields = as_object(body, "the body")
+    for name, value in fields.items():
+        kind = _OPTIONS.get(name)
+        if kind is None or not isinstance(value, kind):
+            raise BadRequest(
+                f'"{str(name)[:80]}" is {str(value)[:80]!r}; expected only_unlabelled and retry_failed as '
+                'true or false, and filters as a list of texts such as "id>100".'
+            )
+    if not all(isinstance(text, str) for text in fields.get("filters", [])):
+        raise BadRequest('"filters" holds something else than texts; expected, for instance, ["id>100"].')
+    return {"only_unlabelled": False, "filters": [], "retry_failed": False, **fields}
+
+
+def _number(name: str, default: int | None) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(f'"{name}" is {text[:80]!r}; expected a whole number.')
+    return int(text)

@@ -1,0 +1,100 @@
+"""The pre-labelling job on a real Redis: queued, run by name, and found again when its worker was killed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rq import Queue, SimpleWorker
+
+from backend.entities import JobOptions, JobState
+from backend.prelabel.start import start_prelabel
+from backend.queue import PREDICT, JobQueue
+from backend.services import Services
+from backend.settings import Settings
+from backend.store.jobs import LEASE, ask_to_cancel, claim_job, get_job
+from retrain.worker import queue_lost_work
+from tests.backend.image_server import ImageServer
+from tests.backend.makers import MakeSettings
+from tests.backend.pictures import png
+from tests.backend.prelabel.fake_project import FakeProject
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings, redis_address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with Redis, which jobs read too."""
+    made = make_settings(redis_url=redis_address)
+    monkeypatch.setattr("retrain.jobs.read_settings", lambda: made)
+    return made
+
+
+@pytest.fixture
+def queue(services: Services) -> Iterator[JobQueue]:
+    """The server's queue, emptied."""
+    services.queue.redis.flushdb()
+    yield services.queue
+    services.queue.redis.flushdb()
+
+
+@pytest.fixture
+def project(image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
+    image_server.serve("/data/a.png", png())
+    made = FakeProject({n: {"image": "/data/a.png"} for n in range(1, 11)})
+    monkeypatch.setattr("retrain.jobs.LabelStudioProject", lambda client, project_id: made)
+    return made
+
+
+def work(queue: JobQueue) -> int:
+    """Run all waiting jobs in this process; return how many failed."""
+    waiting = Queue(PREDICT, connection=queue.redis)
+    SimpleWorker([waiting], connection=queue.redis).work(burst=True, logging_level="ERROR")
+    return len(waiting.failed_job_registry)
+
+
+def test_job_started_by_the_server_is_done_by_the_worker(
+    services: Services, queue: JobQueue, project: FakeProject
+) -> None:
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+    assert work(queue) == 0
+    assert get_job(services.database, job.id).state == JobState.DONE
+    assert set(project.pushed) == set(project.tasks)
+
+
+def test_job_that_redis_lost_is_found_in_the_database(
+    services: Services, queue: JobQueue, project: FakeProject
+) -> None:
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+    queue.redis.flushdb()
+    queue_lost_work(services.database, queue)
+    queue_lost_work(services.database, queue)
+    assert queue.lengths()[PREDICT] == 1
+    assert work(queue) == 0
+    assert get_job(services.database, job.id).state == JobState.DONE
+
+
+def test_job_of_a_living_worker_is_left_to_it_and_that_of_a_dead_one_is_queued(
+    services: Services, queue: JobQueue, project: FakeProject
+) -> None:
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+    queue.redis.flushdb()
+    now = datetime.now(UTC)
+    claim_job(services.database, job.id, owner="alive", done=0, now=now)
+    queue_lost_work(services.database, queue)
+    assert queue.lengths()[PREDICT] == 0
+    claim_job(services.database, job.id, owner="dead", done=0, now=now - 2 * LEASE)
+    with services.database.write() as session:
+        from backend.store.tables import SqlJob
+
+        row = session.get(SqlJob, job.id)
+        assert row is not None
+        row.lease_until = now - timedelta(seconds=1)
+    queue_lost_work(services.database, queue)
+    assert queue.lengths()[PREDICT] == 1
+
+
+def test_ended_job_does_nothing_when_it_comes_again(
+    services: Services, queue: JobQueue, project: FakeProject
+) -> None:
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+    ask_to_cancel(services.database, job.id, now=datetime.now(UTC))
+    assert work(queue) == 0
+    assert project.calls == []
