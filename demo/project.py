@@ -38,13 +38,9 @@ def main() -> None:
         project = sdk.projects.create(title=TITLE, label_config=LABEL_CONFIG)
     import_scenes(sdk, project.id, settings.data_dir / "scenes")
     drop_other_ports(sdk, project.id, settings.public_url)
-    connect(project.id)
+    run_command("connect", project.id)
     # Predicts only what has no prediction of the version in service yet.
-    sdk.actions.create(
-        id="retrieve_tasks_predictions", project=project.id, selected_items={"all": True, "excluded": []}
-    )
-    # Label Studio knows the version now that it holds predictions of it: its score column follows.
-    connect(project.id)
+    run_command("prelabel", project.id)
     _print_address(f"{settings.label_studio_url}/projects/{project.id}/data")
 
 
@@ -58,9 +54,9 @@ def drop_other_ports(sdk: LabelStudio, project_id: int, url: str) -> None:
             sdk.webhooks.delete(webhook.id)
 
 
-def connect(project_id: int) -> None:
-    """Run the command that a user would."""
-    subprocess.run([sys.executable, "-m", "backend", "connect", "--project", str(project_id)], check=True)
+def run_command(name: str, project_id: int) -> None:
+    """Run the command that a user would; what it has to say about a failure, it says itself."""
+    subprocess.run([sys.executable, "-m", "backend", name, "--project", str(project_id)], check=False)
 
 
 def import_scenes(sdk: LabelStudio, project_id: int, folder: Path) -> None:
@@ -86,7 +82,9 @@ def _print_address(address: str) -> None:
         f"User      {os.environ['LABEL_STUDIO_USERNAME']}",
         f"Password  {os.environ['LABEL_STUDIO_PASSWORD']}",
         "",
-        "Click a picture: the boxes are already there. Ctrl-C ends the demo; its data stay in",
+        "Click a picture: the boxes are already there, but in one of twenty, left empty on purpose to see",
+        'how people label unaided. The tab "Model unsure first" lists them by how sure the model is.',
+        "Ctrl-C ends the demo; its data stay in",
         os.environ["DATA_DIR"],
     ]
     Console(width=110, highlight=False).print(

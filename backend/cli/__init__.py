@@ -1,4 +1,4 @@
-"""The command line: connect projects, pre-label them, look at the state."""
+"""The command line: connect projects, pre-label them, look at the state, find what is broken."""
 
 import sys
 
@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from backend.cli.connect import connect
+from backend.cli.doctor import doctor
 from backend.cli.jobs import jobs
 from backend.cli.prelabel import prelabel
 from backend.cli.status import status
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (connect, prelabel, jobs, status):
+for command in (connect, doctor, prelabel, jobs, status):
     app.command()(command)
 
 

@@ -226,6 +226,13 @@ class LabelStudioClient:
         )
         return response
 
+    def close(self) -> None:
+        """Close its connections; a later call opens new ones."""
+        with self._lock:
+            sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            sdk._client_wrapper.httpx_client.httpx_client.close()
+
     def _accepted(
         self, method: str, path: str, *, params: Mapping[str, str | int] | None, content: bytes | None
     ) -> httpx.Response:

@@ -16,7 +16,6 @@ from tests.backend.inference.test_checkpoint import model, saved, write
 from tests.backend.label_configs import BOXES, NO_BOXES, NO_COMMON_LABEL
 from tests.backend.tiny_model import save_tiny_weights
 
-
 KINDS = {
     "masks": "SegmentationModel",
     "turned": "OBBModel",
