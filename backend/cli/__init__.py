@@ -5,11 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from backend.cli.connect import connect
-from backend.cli.doctor import doctor
-from backend.cli.jobs import jobs
-from backend.cli.prelabel import prelabel
-from backend.cli.status import status
+from backend.cli import connect, doctor, jobs, prelabel, status
 from backend.errors import AppError
 
 app = typer.Typer(
@@ -18,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (connect, doctor, prelabel, jobs, status):
+for command in (connect.connect, doctor.doctor, prelabel.prelabel, jobs.jobs, status.status):
     app.command()(command)
 
 

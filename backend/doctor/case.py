@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from alembic.util import CommandError
-
 from backend.doctor.check import within
 from backend.errors import DatabaseUnavailable
 from backend.labelstudio.connect import Connector
@@ -44,7 +42,7 @@ def open_case(settings: Settings, connector: Connector) -> Iterator[Case]:
         problem = None
         try:
             services = within(_OPENING_SECONDS, lambda: Services.build(_settings(**changes)))
-        except (DatabaseUnavailable, OSError, CommandError) as error:
+        except (DatabaseUnavailable, OSError) as error:
             problem = _explain(error)
             stand_in = {
                 "data_dir": folder,
@@ -68,6 +66,4 @@ def _explain(error: Exception) -> str:
         return error.message
     if isinstance(error, TimeoutError):
         return f"It could not be opened within {_OPENING_SECONDS:g} s."
-    if isinstance(error, CommandError):
-        return f"Its tables are of another version of this program: {error}."
     return f"It cannot be opened: {error}."

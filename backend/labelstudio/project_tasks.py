@@ -116,7 +116,7 @@ class ProjectTasks:
 
     def holders_of(self, version: str, ids: Iterable[int]) -> dict[int, bool]:
         """Tell of each task that there is whether it holds a prediction of the version, whatever its name."""
-        if _UNREADABLE & set(version):
+        if _UNREADABLE & set(version) or version != version.strip():
             stored = self.predictions_of(ids)
             return {i: any(p.version == version for p in found) for i, found in stored.items()}
         return {i: version in versions for i, versions in self.versions_of(ids).items()}

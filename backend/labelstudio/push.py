@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from label_studio_sdk.label_interface import LabelInterface
 
 from backend.errors import LabelStudioError
 from backend.labelstudio.client import LabelStudioClient, api_error, explain, is_refusal, translate_errors
@@ -41,6 +40,10 @@ _WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # The token or the project is what is refused, not a prediction.
 _FATAL = frozenset({401, 403, 404})
+# A proxy's words, and those for later: Label Studio may be at work on the request still. Its own error, 500,
+# is an end.
+_UNFINISHED = frozenset({408, 409, 425, 429, 502, 503, 504})
+_NOT_HELD = "Label Studio accepted the prediction, but does not hold it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +94,27 @@ def push_predictions(
 
 @dataclass(slots=True)
 class _Sent:
-    """How a round of requests ended, by task; tasks in none of these were taken."""
+    """How a round of requests ended, by task; of the other tasks a look tells whether they are done."""
 
     unanswered: set[int] = field(default_factory=set)  # stored, or not, or in a while
-    again: set[int] = field(default_factory=set)  # not sent, or it is over and only a look tells
+    accepted: set[int] = field(default_factory=set)  # alone
     refused: dict[int, str] = field(default_factory=dict)
 
-    def take(self, response: httpx.Response | None, tasks: Collection[int]) -> None:
-        """Note the answer to one request; None where there was none.
+    def take(self, response: httpx.Response | None, tasks: Collection[int], *, is_alone: bool) -> None:
+        """Note the answer to one request, None where there was none; `is_alone`: no import.
 
         Raises:
             ApiError: the token or the project is refused.
         """
-        if response is None:
+        status = None if response is None else response.status_code
+        if response is None or status in _UNFINISHED:
             self.unanswered |= set(tasks)
-        elif response.is_success:
-            return
-        elif response.status_code in _FATAL:
+        elif status in _FATAL:
             raise api_error(response)
-        elif response.status_code == 500 or (is_refusal(response.status_code) and len(tasks) > 1):
-            self.again |= set(tasks)
-        elif is_refusal(response.status_code):
+        elif is_alone and response.is_success:
+            self.accepted |= set(tasks)
+        elif is_alone and is_refusal(status):
             self.refused |= dict.fromkeys(tasks, explain(api_error(response)))
-        else:  # a proxy's word for Label Studio, which may be at work on it still
-            self.unanswered |= set(tasks)
 
 
 class _Push:
@@ -155,11 +155,12 @@ class _Push:
             pushed |= {task_id for task_id, holds in held.items() if holds}
             todo = set(held) - pushed
             self.doubtful |= todo & sent.unanswered
-            ended = todo - sent.unanswered - sent.again
-            refused |= self._reasons(ended, sent.refused)
-            todo -= ended
-            # What a request for many was refused for shows one by one.
-            may_import = may_import and not todo & sent.again
+            # Nothing that was accepted goes a second time, whatever became of it.
+            ends = {**sent.refused, **dict.fromkeys(sent.accepted, _NOT_HELD)}
+            refused |= {task_id: reason for task_id, reason in ends.items() if task_id in todo}
+            todo -= refused.keys()
+            # What Label Studio refused or left out among many it takes one by one, or says what is wrong.
+            may_import = may_import and not todo - sent.unanswered
         text = f"Label Studio did not store it in {_ROUNDS} attempts; its log says why."
         if todo and not pushed:
             raise LabelStudioError(f"Prediction of task {min(todo)} and {len(todo) - 1} more: {text}")
@@ -176,22 +177,19 @@ class _Push:
         sent = _Sent()
         path = f"api/projects/{self._project_id}/import/predictions"
         for tasks, content in _requests((task_id, self._encode(task_id)) for task_id in todo):
-            if sent.unanswered:  # what does not answer gets no more work
-                sent.again |= set(tasks)
-                continue
-            sent.take(self._post(path, content, timeout=_IMPORT_SECONDS), tasks)
+            if not sent.unanswered:  # what does not answer gets no more work
+                sent.take(self._post(path, content, timeout=_IMPORT_SECONDS), tasks, is_alone=False)
         return sent
 
     def _store_one_by_one(self, todo: list[int]) -> _Sent:
         sent = _Sent()
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as pool:
             for start in range(0, len(todo), _THREADS):
-                tasks = todo[start : start + _THREADS]
                 if sent.unanswered:
-                    sent.again |= set(tasks)
-                    continue
+                    break
+                tasks = todo[start : start + _THREADS]
                 for task_id, response in zip(tasks, pool.map(self._store, tasks), strict=True):
-                    sent.take(response, [task_id])
+                    sent.take(response, [task_id], is_alone=True)
         return sent
 
     def _store(self, task_id: int) -> httpx.Response | None:
@@ -217,19 +215,6 @@ class _Push:
             self._client.sleep(seconds)
             held = self._tasks.holders_of(self._version, todo)
         return held
-
-    def _reasons(self, ended: Collection[int], refused: Mapping[int, str]) -> dict[int, str]:
-        """Say why Label Studio does not hold the predictions of these tasks, though it is done with them."""
-        reasons = {task_id: refused[task_id] for task_id in ended if task_id in refused}
-        silent = [task_id for task_id in ended if task_id not in refused]
-        if silent:
-            project = self._client.request("GET", f"api/projects/{self._project_id}/")
-            interface = LabelInterface(project["label_config"])
-            for task_id in silent:
-                errors = interface.validate_prediction(dict(self._items[task_id]), return_errors=True)
-                text = "; ".join(map(str, errors))[:500] or "it does not say why"
-                reasons[task_id] = f"Label Studio left the prediction out: {text}"
-        return reasons
 
 
 def _requests(encoded: Iterable[tuple[int, bytes]]) -> Iterator[tuple[list[int], bytes]]:

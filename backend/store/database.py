@@ -7,6 +7,7 @@ from typing import Any
 
 import alembic.command
 import alembic.config
+from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -81,7 +82,8 @@ def open_database(address: str, *, timeout: float) -> Database:
 
     Raises:
         SettingsError: not the address of such a database.
-        DatabaseUnavailable: out of reach, or another process upgrades for over a minute.
+        DatabaseUnavailable: out of reach, made by a newer version of this program, or another process
+            upgrades for over a minute.
     """
     engine = _create_engine(address, timeout)
     try:
@@ -93,6 +95,11 @@ def open_database(address: str, *, timeout: float) -> Database:
             raise SettingsError(_BAD_ADDRESS) from None
         if isinstance(error, DatabaseError):
             raise DatabaseUnavailable(f"DATABASE_URL names no database of ours: {error.orig}.") from None
+        if isinstance(error, CommandError):
+            raise DatabaseUnavailable(
+                f"The database's tables are of another version of this program: {error}. Run the version "
+                "that made them, or name another database in DATABASE_URL."
+            ) from None
         raise
     return Database(engine)
 

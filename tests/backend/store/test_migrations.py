@@ -11,8 +11,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
+from backend.errors import DatabaseUnavailable
 from backend.store.database import Database, open_database
 from backend.store.tables import SqlBase
 
@@ -81,6 +82,14 @@ def test_opening_a_database_again_changes_nothing(database: Database, database_a
         assert tables(again) == tables(database)
 
 
+def test_tables_of_a_newer_version_are_left_alone_and_the_message_says_so(database_address: str) -> None:
+    with closing(open_database(database_address, timeout=5)) as database:
+        with database.write() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnavailable, match="another version.*9999"):
+        open_database(database_address, timeout=5)
+
+
 def test_two_processes_may_open_a_new_database_at_once(database_address: str) -> None:
     with process(database_address) as first, process(database_address) as second:
         for one in (first, second):
@@ -90,7 +99,7 @@ def test_two_processes_may_open_a_new_database_at_once(database_address: str) ->
             one.stdin.write("go\n")
             one.stdin.flush()
         errors = [one.communicate(timeout=60)[1] for one in (first, second)]
-        assert [(one.returncode, text) for one, text in zip((first, second), errors, strict=True)] == [
+        assert [(one.returncode, said) for one, said in zip((first, second), errors, strict=True)] == [
             (0, "")
         ] * 2
     with closing(open_database(database_address, timeout=5)) as database:
