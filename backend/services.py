@@ -62,6 +62,7 @@ class Services:
         """End threads and connections."""
         self.pipeline.close()
         self.media.close()
+        self.label_studio.close()
         self.queue.close()
         self.database.close()
 

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 import typer
+from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.cli.console import open_services, out
 from backend.cli.watch import print_end, watch_job
 from backend.entities import Job, TaskState
-from backend.prelabel.progress import progress_of
+from backend.prelabel.progress import Progress, progress_of
 from backend.store.database import Database
 from backend.store.job_tasks import count_tasks, list_tasks
 from backend.store.jobs import ask_to_cancel, get_job, list_jobs
@@ -37,30 +38,36 @@ def jobs(
             return
         found = get_job(services.database, job)
         _print_jobs(services.database, [found])
-        print_end(found)
+        print_end(found, _progress(services.database, found))
 
 
 def _print_jobs(database: Database, found: list[Job]) -> None:
     if not found:
         out.print("There has been no job. Start one: python -m backend prelabel --project ID")
         return
-    table = Table()
-    for heading in ("job", "project", "state", "started", "version"):
-        table.add_column(heading)
+    # Without lines between columns ten of them go beside each other; the id is there to be copied, whole.
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("job", "project", "state", "started"):
+        table.add_column(heading, no_wrap=True, min_width=12 if heading == "job" else None)
     for heading in ("tasks", "done", "skipped", "failed", "queued"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("version", overflow="fold")
     for job in found:
-        progress = progress_of(job, count_tasks(database, job.id), now=datetime.now(UTC))
+        progress = _progress(database, job)
         counts = (progress.total, progress.done, progress.skipped, progress.failed, progress.queued)
         table.add_row(
             job.id,
             str(job.project_id),
             "cancelling" if job.is_cancel_asked and job.finished_at is None else job.state,
-            f"{job.created_at.astimezone():%Y-%m-%d %H:%M}",
-            job.version or "",
+            f"{job.created_at.astimezone():%m-%d %H:%M}",
             *("" if count is None else str(count) for count in counts),
+            job.version or "",
         )
     out.print(table)
+
+
+def _progress(database: Database, job: Job) -> Progress:
+    return progress_of(job, count_tasks(database, job.id), now=datetime.now(UTC))
 
 
 def _print_failed(database: Database, job_id: str) -> None:

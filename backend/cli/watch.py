@@ -3,17 +3,20 @@
 import time
 from datetime import UTC, datetime
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
 
 from backend.cli.console import out
-from backend.entities import Job, JobState
+from backend.entities import Job, JobState, TaskState
 from backend.prelabel.progress import Progress as JobProgress
-from backend.prelabel.progress import progress_of
+from backend.prelabel.progress import progress_of, tasks_through
 from backend.store.database import Database
 from backend.store.job_tasks import count_tasks
 from backend.store.jobs import get_job
 
 _LOOK_SECONDS = 0.5
+# Longer than another worker needs to take over from a killed one and to load the model.
+_QUIET_SECONDS = 60.0
+_BAR_CHARS = 20  # leaves room for the words in a terminal of 100 columns
 _ENDS = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -22,58 +25,87 @@ def watch_job(database: Database, job_id: str) -> int:
 
     Ctrl-C ends the watching, not the job.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
-    )
     try:
-        with Progress(*columns, console=out) as bar:
-            line = bar.add_task("queued", total=None, words="")
-            while True:
-                job = get_job(database, job_id)
-                progress = progress_of(job, count_tasks(database, job_id), now=datetime.now(UTC))
-                through = progress.done + progress.failed + progress.skipped
-                bar.update(
-                    line,
-                    description=job.state,
-                    total=progress.total,
-                    completed=through,
-                    words=_words(job, progress),
-                )
-                if job.state in _ENDS:
-                    break
-                time.sleep(_LOOK_SECONDS)
+        job = _show_until_end(database, job_id)
     except KeyboardInterrupt:
-        out.print(f"The job goes on. Watch it again, or cancel it: python -m backend jobs {job_id} --cancel")
+        out.print(f"The job goes on. Watch it:  python -m backend jobs {job_id} --watch")
+        out.print(f"              or cancel it: python -m backend jobs {job_id} --cancel")
         return 130
-    print_end(job)
+    progress = progress_of(job, count_tasks(database, job_id), now=datetime.now(UTC))
+    print_end(job, progress)
     return 0 if job.state == JobState.DONE and not progress.failed else 1
 
 
-def print_end(job: Job) -> None:
-    """Print what the job has to say beside its counts."""
+def print_end(job: Job, progress: JobProgress) -> None:
+    """Print how the job stands, what it has to say beside its counts, and what can be done next."""
+    if job.state in _ENDS:
+        counts = [
+            f"{progress.done} tasks pre-labelled",
+            f"{progress.skipped} had the prediction already" if progress.skipped else "",
+            f"{progress.failed} failed" if progress.failed else "",
+            f"{progress.queued} left" if progress.queued else "",
+        ]
+        out.print(f"{job.state.capitalize()}: {', '.join(filter(None, counts))}.")
     if job.error:
-        out.print(f"{'Failed' if job.state == JobState.FAILED else 'Waits'}: {job.error}")
+        out.print(f"{'Reason' if job.state == JobState.FAILED else 'Waits'}: {job.error}")
     for note in job.notes:
         out.print(f"Note: {note}")
     if job.filtered:
-        counts = ", ".join(f"{count} {name}" for name, count in sorted(job.filtered.items()))
-        out.print(f"Regions taken out by hygiene: {counts}")
-    if job.state == JobState.CANCELLED:
-        out.print("Cancelled; what was predicted stays.")
+        removed = ", ".join(f"{count} {name}" for name, count in sorted(job.filtered.items()))
+        out.print(f"Regions taken out by hygiene: {removed}")
+    if progress.failed:
+        out.print(f"What failed, and why: python -m backend jobs {job.id} --failed")
+    if job.state in _ENDS and (progress.failed or progress.queued):
+        out.print(
+            f"Go on with the rest:  python -m backend prelabel --project {job.project_id} --retry-failed"
+        )
 
 
-def _words(job: Job, progress: JobProgress) -> str:
+def _show_until_end(database: Database, job_id: str) -> Job:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(_BAR_CHARS),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    seen, seen_at = -1, 0.0
+    with Progress(*columns, console=out) as bar:
+        line = bar.add_task("queued", total=None, words="")
+        while True:
+            job = get_job(database, job_id)
+            counts = count_tasks(database, job_id)
+            progress = progress_of(job, counts, now=datetime.now(UTC))
+            # What is stored here counts too: Label Studio gets it in heaps, between which nothing would move.
+            completed = tasks_through(job, counts) + counts[TaskState.PREDICTED]
+            if completed != seen:
+                seen, seen_at = completed, time.monotonic()
+            bar.update(line, description=_state(job), total=progress.total, completed=completed)
+            quiet = time.monotonic() - seen_at
+            bar.update(line, words=_words(job, progress, bar.tasks[line], quiet=quiet))
+            if job.state in _ENDS:
+                return job
+            time.sleep(_LOOK_SECONDS)
+
+
+def _state(job: Job) -> str:
+    return "cancelling" if job.is_cancel_asked and job.state not in _ENDS else job.state
+
+
+def _words(job: Job, progress: JobProgress, line: Task, *, quiet: float) -> str:
+    """Return what stands beside the bar; `quiet` are the seconds since the last task."""
     parts = [
         f"{progress.failed} failed" if progress.failed else "",
         f"{progress.skipped} had it already" if progress.skipped else "",
-        f"{progress.per_second:.1f} images/s" if progress.per_second else "",
-        f"about {_duration(progress.eta_seconds)} left" if progress.eta_seconds else "",
-        job.error or "" if job.state == JobState.QUEUED else "",
     ]
-    return ", ".join(part for part in parts if part)
+    if job.state == JobState.QUEUED:
+        parts.append(job.error or "waits for a worker")
+    elif job.state == JobState.RUNNING and quiet > _QUIET_SECONDS:
+        parts.append(f"nothing new for {_duration(quiet)}: is a worker running?")
+    elif job.state == JobState.RUNNING:
+        # Of the last half minute, as rich measures it: loading the model does not count.
+        parts.append(f"{line.speed:.1f} images/s" if line.speed else "starting")
+        parts.append(f"about {_duration(line.time_remaining)} left" if line.time_remaining else "")
+    return ", ".join(filter(None, parts))
 
 
 def _duration(seconds: float) -> str:

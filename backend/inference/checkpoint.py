@@ -7,6 +7,7 @@ and torch write, and classes are read through empty stand-ins: milliseconds, no 
 
 import hashlib
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ _TASKS = {
     "PoseModel": "pose",
     "ClassificationModel": "classify",
 }
+_UNUSUAL = re.compile(r"[^\w.-]+")
 _MAX_PICKLE_BYTES = 64 * 2**20
 
 
@@ -73,8 +75,11 @@ class Checkpoint:
 
     @property
     def version(self) -> str:
-        """The model version's name: the file's stem and the start of its digest."""
-        return f"{self.path.stem}-{self.digest[:8]}"
+        """The model version's name: the file's stem and the start of its digest.
+
+        Label Studio lists versions separated by commas and without quotes, so unusual characters become "-".
+        """
+        return f"{_UNUSUAL.sub('-', self.path.stem)}-{self.digest[:8]}"
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

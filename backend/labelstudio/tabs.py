@@ -18,7 +18,8 @@ from backend.labelstudio.client import LabelStudioClient
 from backend.labelstudio.project_tasks import ProjectTasks
 
 TITLE = "Model unsure first"
-_PREFIX = f"{TITLE}: "
+# The name comes first, since the page cuts long titles.
+_SUFFIX = ": unsure first"
 # What Label Studio's page calls the tab that it makes by itself.
 _ALL_TASKS = "Default"
 _SCORE = "predictions_score"
@@ -78,7 +79,7 @@ def _shares(client: LabelStudioClient, project_id: int) -> dict[str, list[Item]]
     starts = ProjectTasks(client, project_id).ids_at_shares(len(names))
     if not starts:  # all tasks were deleted meanwhile
         return {}
-    return {f"{_PREFIX}{name}": [*_conditions(), _range(starts, number)] for number, name in enumerate(names)}
+    return {f"{name}{_SUFFIX}": [*_conditions(), _range(starts, number)] for number, name in enumerate(names)}
 
 
 def _names(people: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -139,7 +140,7 @@ def _mend(client: LabelStudioClient, project_id: int, view: Mapping[str, Any], i
 
 
 def _is_ours(title: str | None, view: Mapping[str, Any]) -> bool:
-    return title is not None and title.startswith(_PREFIX) and view["data"].get("ordering") == _ORDERING
+    return title is not None and title.endswith(_SUFFIX) and view["data"].get("ordering") == _ORDERING
 
 
 def _delete(client: LabelStudioClient, view_id: int) -> None:

@@ -271,3 +271,15 @@ def test_pickle_that_claims_to_be_huge_is_refused_unread(tmp_path: Path) -> None
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("archive/data.pkl", b"\x00" * (64 * 2**20 + 1))
     assert "readable size" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("stem", "version"),
+    [
+        pytest.param("yolo11n-seg_v1.2", "yolo11n-seg_v1.2-00000000", id="usual"),
+        pytest.param('my "best", model\\', "my-best-model--00000000", id="marks that Label Studio loses"),
+        pytest.param("größe", "größe-00000000", id="letters"),
+    ],
+)
+def test_version_holds_nothing_that_label_studio_cannot_list(stem: str, version: str) -> None:
+    assert Checkpoint(Path(f"{stem}.pt"), "0" * 64, "detect", ("car",)).version == version

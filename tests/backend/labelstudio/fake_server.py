@@ -10,16 +10,12 @@ import httpx
 from backend.labelstudio.client import LabelStudioClient
 
 PROJECT = 7
-LABEL_CONFIG = (
-    '<View><Image name="image" value="$image"/><Choices name="kind" toName="image">'
-    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
-)
 
 Answer = Callable[[], httpx.Response]
 
 
 def choice(value: str = "cat") -> dict[str, Any]:
-    """Return a prediction as Label Studio takes it; "cow" does not fit the labeling config."""
+    """Return a prediction as Label Studio takes it; "cow" does not fit its labeling config."""
     result = {"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": [value]}}
     return {"result": [result], "score": 0.5}
 
@@ -71,8 +67,6 @@ class FakeLabelStudio:
         if request.method == "DELETE":
             found = self.stored.pop(int(path.split("/")[-2]), None)
             return httpx.Response(204 if found else 404, json=None if found else {})
-        if request.method == "GET":
-            return httpx.Response(200, json={"label_config": LABEL_CONFIG})
         body = json.loads(request.content)
         handle = self.interruptions.pop(0) if self.interruptions else lambda answer: answer()
         if path == "/api/predictions/":

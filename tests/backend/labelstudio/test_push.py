@@ -178,13 +178,19 @@ def test_without_doubt_no_prediction_is_read_in_full() -> None:
     assert not [request for request in server.seen if request.url.params.get("fields") == "all"]
 
 
-def test_prediction_that_label_studio_leaves_out_is_refused_with_the_reason() -> None:
+def test_prediction_that_an_import_leaves_out_goes_alone() -> None:
     server = FakeLabelStudio(tasks(2))
     items = {1: choice(), 2: choice("cow")}
     report = push_predictions(server.client(), PROJECT, items, version=V, in_doubt=False)
-    assert report.pushed == {1} and list(report.refused) == [2]
-    assert "cow" in report.refused[2] and "kind" in report.refused[2]
-    assert server.posts() == [(IMPORT, 2)]
+    assert (report.pushed, report.refused) == ({1, 2}, {})
+    assert server.posts() == [(IMPORT, 2), (ONE, 1)]
+
+
+def test_prediction_that_is_accepted_and_not_held_does_not_go_again() -> None:
+    server = FakeLabelStudio(tasks(2), interruptions=[says(413), lambda answer: answer(), says(201)])
+    report = push(server, [1, 2])
+    assert report.pushed == {1} and "does not hold it" in report.refused[2]
+    assert server.posts() == [(IMPORT, 2), (ONE, 1), (ONE, 1)]
 
 
 def test_where_many_tasks_are_predicted_each_prediction_goes_alone() -> None:

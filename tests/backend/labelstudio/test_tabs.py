@@ -136,7 +136,7 @@ def test_one_annotator_gets_no_tab_of_their_own() -> None:
 def test_several_annotators_get_disjoint_tabs_that_hold_every_task() -> None:
     manager = FakeDataManager([person("Ann", "Lee"), person("", email="bo@example.com"), person("Cy")])
     titles = manager.keep()
-    assert titles == [TITLE, f"{TITLE}: Ann Lee", f"{TITLE}: bo@example.com", f"{TITLE}: Cy"]
+    assert titles == [TITLE, "Ann Lee: unsure first", "bo@example.com: unsure first", "Cy: unsure first"]
     shares = [manager.ids(title) for title in titles[1:]]
     assert [len(share) for share in shares] == [3, 3, 4]
     assert sorted(i for share in shares for i in share) == list(range(1, 11))
@@ -151,7 +151,7 @@ def test_more_annotators_than_tasks_leave_some_tabs_empty() -> None:
 
 def test_annotators_of_one_name_are_told_apart() -> None:
     manager = FakeDataManager([person("Ann", email="a@x.com"), person("Ann", email="b@x.com")])
-    assert manager.keep()[1:] == [f"{TITLE}: Ann (a@x.com)", f"{TITLE}: Ann (b@x.com)"]
+    assert manager.keep()[1:] == ["Ann (a@x.com): unsure first", "Ann (b@x.com): unsure first"]
 
 
 def test_too_many_annotators_share_one_tab() -> None:
@@ -168,16 +168,16 @@ def test_tab_of_an_annotator_who_left_goes_and_the_others_share_its_tasks() -> N
     manager.keep()
     manager.people[1] = person("Deleted", "User", email="Deleted")
     manager.keep()
-    assert manager.titles() == ["Default", TITLE, f"{TITLE}: Ann", f"{TITLE}: Cy"]
-    assert manager.ids(f"{TITLE}: Ann") | manager.ids(f"{TITLE}: Cy") == set(range(1, 11))
+    assert manager.titles() == ["Default", TITLE, "Ann: unsure first", "Cy: unsure first"]
+    assert manager.ids("Ann: unsure first") | manager.ids("Cy: unsure first") == set(range(1, 11))
 
 
 def test_tabs_of_people_are_never_removed() -> None:
     manager = FakeDataManager([])
-    for title in ("Mine", "Model unsure", f"{TITLE}: my own"):
+    for title in ("Mine", "Model unsure", "Mine: unsure first"):
         manager.add(title, ordering=["tasks:id"])
     manager.keep()
-    assert manager.titles() == ["Mine", "Model unsure", f"{TITLE}: my own", TITLE]
+    assert manager.titles() == ["Mine", "Model unsure", "Mine: unsure first", TITLE]
 
 
 def test_own_columns_and_conditions_of_people_stay_when_the_tab_is_mended() -> None:
