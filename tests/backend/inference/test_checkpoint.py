@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import ModelError
-from backend.inference.checkpoint import read_checkpoint
+from backend.inference.checkpoint import Checkpoint, read_checkpoint
 from tests.backend.tiny_model import CLASSES, TASKS
 
 # A class of its own; the smallest that a model must have.
