@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
+_SHARES = (0.5, 0.8, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 1.0)
 # Fixed by prometheus-client; its own switch, so not a setting of ours.
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -31,6 +32,12 @@ class Metrics:
         )
         self.filtered = Counter(
             "yolo_sam_regions_filtered", "Regions that hygiene took out.", ["filter"], registry=registry
+        )
+        self.polygon_iou = Histogram(
+            "yolo_sam_polygon_iou",
+            "Overlap of a predicted polygon with its mask.",
+            buckets=_SHARES,
+            registry=registry,
         )
         self.failures = Counter(
             "yolo_sam_task_failures", "Tasks without a prediction.", ["reason"], registry=registry

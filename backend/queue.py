@@ -11,6 +11,7 @@ QUEUES = (EVENTS, PREDICT, TRAIN)
 _TIMEOUT = 2.0
 # A mark outlives a lost job by this long at most; a second job of one kind does no harm.
 _MARK_SECONDS = 300
+_LONG_MARK_SECONDS = 86_400  # jobs without a limit wait for each other for hours
 _JOB_SECONDS = 180
 _NO_TIMEOUT = -1  # RQ's word for it
 _FAILED_SECONDS = 86_400
@@ -48,7 +49,8 @@ class JobQueue:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            if self.redis.set(_waiting_key(function, arguments), 1, nx=True, ex=_MARK_SECONDS):
+            seconds = _MARK_SECONDS if timeout else _LONG_MARK_SECONDS
+            if self.redis.set(_waiting_key(function, arguments), 1, nx=True, ex=seconds):
                 Queue(queue, connection=self.redis).enqueue_call(
                     function,
                     args=arguments,

@@ -27,12 +27,14 @@ def prelabel(job_id: str) -> str:
     """Run a pre-labelling job unless another process does; return the state that it is left in."""
     with _services() as services:
         services.queue.job_started(PRELABEL_JOB, job_id)
+        # Asked here: the run looks from a thread of its own, in which RQ knows of no job.
+        worker_key = _worker_key()
         job = work_on_job(
             job_id,
             database=services.database,
             pipeline=services.pipeline,
             project_of=lambda project_id: LabelStudioProject(services.label_studio, project_id),
-            is_stopping=lambda: _is_worker_stopping(services),
+            is_stopping=lambda: _is_worker_stopping(services, worker_key),
         )
         return job.state
 
@@ -46,13 +48,19 @@ def _services() -> Iterator[Services]:
         services.close()
 
 
-def _is_worker_stopping(services: Services) -> bool:
-    """Tell whether the worker of this job was asked to end; it then waits for the job, but not for ever."""
-    job = get_current_job(connection=services.queue.redis)
+def _worker_key() -> str | None:
+    """Return where Redis keeps the state of the worker that runs this job; None outside of a job."""
+    job = get_current_job()
     if job is None or not job.worker_name:
-        return False
+        return None
+    return f"{Worker.redis_worker_namespace_prefix}{job.worker_name}"
+
+
+def _is_worker_stopping(services: Services, worker_key: str | None) -> bool:
+    """Tell whether the worker of this job was asked to end; it then waits for the job, but not for ever."""
     try:
-        key = f"{Worker.redis_worker_namespace_prefix}{job.worker_name}"
-        return bool(services.queue.redis.hexists(key, "shutdown_requested_date"))
+        return worker_key is not None and bool(
+            services.queue.redis.hexists(worker_key, "shutdown_requested_date")
+        )
     except RedisError:
         return False

@@ -9,9 +9,9 @@ from rich.table import Table
 from backend.cli.console import open_services, out
 from backend.cli.watch import print_end, watch_job
 from backend.entities import Job, TaskState
-from backend.prelabel.progress import Progress, progress_of
+from backend.prelabel.progress import progress_of
 from backend.store.database import Database
-from backend.store.job_tasks import count_tasks, list_tasks
+from backend.store.job_tasks import count_tasks_of, list_tasks
 from backend.store.jobs import ask_to_cancel, get_job, list_jobs
 
 _FAILED_SHOWN = 1000
@@ -38,7 +38,7 @@ def jobs(
             return
         found = get_job(services.database, job)
         _print_jobs(services.database, [found])
-        print_end(found, _progress(services.database, found))
+        print_end(services.database, found)
 
 
 def _print_jobs(database: Database, found: list[Job]) -> None:
@@ -52,8 +52,9 @@ def _print_jobs(database: Database, found: list[Job]) -> None:
     for heading in ("tasks", "done", "skipped", "failed", "queued"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("version", overflow="fold")
+    counts_of = count_tasks_of(database, [job.id for job in found])
     for job in found:
-        progress = _progress(database, job)
+        progress = progress_of(job, counts_of[job.id], now=datetime.now(UTC))
         counts = (progress.total, progress.done, progress.skipped, progress.failed, progress.queued)
         table.add_row(
             job.id,
@@ -64,10 +65,6 @@ def _print_jobs(database: Database, found: list[Job]) -> None:
             job.version or "",
         )
     out.print(table)
-
-
-def _progress(database: Database, job: Job) -> Progress:
-    return progress_of(job, count_tasks(database, job.id), now=datetime.now(UTC))
 
 
 def _print_failed(database: Database, job_id: str) -> None:

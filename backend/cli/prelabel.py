@@ -36,13 +36,10 @@ def prelabel(
 
 def _start(services: Services, project: int, options: JobOptions, *, retry: bool) -> Job:
     if retry:
-        job = retry_prelabel(services.database, services.queue, project)
+        job = retry_prelabel(services.database, services.queue, project, options)
         out.print(f"Job {job.id} of project {project} goes on.")
         return job
     job, is_new = start_prelabel(services.database, services.queue, project, options)
-    if is_new:
-        out.print(f"Job {job.id} pre-labels project {project}.")
-    else:
-        asked = "" if job.options == options else " with other options than these, which are not used"
-        out.print(f"Job {job.id} of project {project} is active already{asked}.")
+    does = "pre-labels project" if is_new else "does so already for project"
+    out.print(f"Job {job.id} {does} {project}.")
     return job

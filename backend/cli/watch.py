@@ -31,13 +31,13 @@ def watch_job(database: Database, job_id: str) -> int:
         out.print(f"The job goes on. Watch it:  python -m backend jobs {job_id} --watch")
         out.print(f"              or cancel it: python -m backend jobs {job_id} --cancel")
         return 130
-    progress = progress_of(job, count_tasks(database, job_id), now=datetime.now(UTC))
-    print_end(job, progress)
+    progress = print_end(database, job)
     return 0 if job.state == JobState.DONE and not progress.failed else 1
 
 
-def print_end(job: Job, progress: JobProgress) -> None:
+def print_end(database: Database, job: Job) -> JobProgress:
     """Print how the job stands, what it has to say beside its counts, and what can be done next."""
+    progress = progress_of(job, count_tasks(database, job.id), now=datetime.now(UTC))
     if job.state in _ENDS:
         counts = [
             f"{progress.done} tasks pre-labelled",
@@ -59,6 +59,7 @@ def print_end(job: Job, progress: JobProgress) -> None:
         out.print(
             f"Go on with the rest:  python -m backend prelabel --project {job.project_id} --retry-failed"
         )
+    return progress
 
 
 def _show_until_end(database: Database, job_id: str) -> Job:
@@ -68,6 +69,7 @@ def _show_until_end(database: Database, job_id: str) -> Job:
         MofNCompleteColumn(),
         TextColumn("{task.fields[words]}"),
     )
+    told: set[str] = set()
     seen, seen_at = -1, 0.0
     with Progress(*columns, console=out) as bar:
         line = bar.add_task("queued", total=None, words="")
@@ -84,6 +86,10 @@ def _show_until_end(database: Database, job_id: str) -> Job:
             bar.update(line, words=_words(job, progress, bar.tasks[line], quiet=quiet))
             if job.state in _ENDS:
                 return job
+            if job.error and job.error not in told:
+                # Above the bar, once: it is long, and each try that fails gives it anew.
+                told.add(job.error)
+                out.print(f"Waits: {job.error}")
             time.sleep(_LOOK_SECONDS)
 
 
@@ -98,7 +104,7 @@ def _words(job: Job, progress: JobProgress, line: Task, *, quiet: float) -> str:
         f"{progress.skipped} had it already" if progress.skipped else "",
     ]
     if job.state == JobState.QUEUED:
-        parts.append(job.error or "waits for a worker")
+        parts.append("is tried again" if job.error else "waits for a worker")
     elif job.state == JobState.RUNNING and quiet > _QUIET_SECONDS:
         parts.append(f"nothing new for {_duration(quiet)}: is a worker running?")
     elif job.state == JobState.RUNNING:

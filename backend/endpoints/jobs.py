@@ -1,6 +1,6 @@
 """Pre-labelling jobs over HTTP: start, watch, cancel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from backend.errors import BadRequest
 from backend.labelstudio.tasks import as_object
 from backend.prelabel.progress import job_to_json
 from backend.prelabel.start import retry_prelabel, start_prelabel
-from backend.store.job_tasks import count_tasks, list_tasks
+from backend.store.job_tasks import count_tasks_of, list_tasks
 from backend.store.jobs import ask_to_cancel, get_job, list_jobs
 
 blueprint = Blueprint("jobs", __name__)
@@ -27,31 +27,26 @@ _MOST_ROWS = 1000
 def prelabel(project_id: int) -> tuple[Response, int]:
     """Start a job that pre-labels the project, or join the one that runs: 202 or 200."""
     services = get_services()
-    options = _read_options(read_json() if request.content_length else {})
+    options = _read_options(read_json() if request.get_data() else {})
+    asked = JobOptions(options["only_unlabelled"], tuple(options["filters"]))
     if options["retry_failed"]:
-        job, is_new = retry_prelabel(services.database, services.queue, project_id), True
+        job, is_new = retry_prelabel(services.database, services.queue, project_id, asked), True
     else:
-        job, is_new = start_prelabel(
-            services.database,
-            services.queue,
-            project_id,
-            JobOptions(options["only_unlabelled"], tuple(options["filters"])),
-        )
-    return jsonify(_job_json(job)), 202 if is_new else 200
+        job, is_new = start_prelabel(services.database, services.queue, project_id, asked)
+    return jsonify(*_shown([job])), 202 if is_new else 200
 
 
 @blueprint.get("/jobs")
 def jobs() -> Response:
     """List jobs, the newest first; `?project=ID` those of one project."""
     project_id = _number("project", None)
-    found = list_jobs(get_services().database, project_id=project_id)
-    return jsonify({"jobs": [_job_json(job) for job in found]})
+    return jsonify({"jobs": _shown(list_jobs(get_services().database, project_id=project_id))})
 
 
 @blueprint.get("/jobs/<job_id>")
 def job(job_id: str) -> Response:
     """Tell how far a job is."""
-    return jsonify(_job_json(get_job(get_services().database, job_id)))
+    return jsonify(*_shown([get_job(get_services().database, job_id)]))
 
 
 @blueprint.get("/jobs/<job_id>/tasks")
@@ -78,12 +73,12 @@ def cancel(job_id: str) -> Response:
     database = get_services().database
     found = get_job(database, job_id)
     ask_to_cancel(database, found.id, now=datetime.now(UTC))
-    return jsonify(_job_json(get_job(database, found.id)))
+    return jsonify(*_shown([get_job(database, found.id)]))
 
 
-def _job_json(found: Job) -> dict[str, Any]:
-    counts = count_tasks(get_services().database, found.id)
-    return job_to_json(found, counts, now=datetime.now(UTC))
+def _shown(found: Sequence[Job]) -> list[dict[str, Any]]:
+    counts = count_tasks_of(get_services().database, [job.id for job in found])
+    return [job_to_json(job, counts[job.id], now=datetime.now(UTC)) for job in found]
 
 
 def _read_options(body: object) -> Mapping[str, Any]:

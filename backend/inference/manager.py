@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 EngineFactory = Callable[[Checkpoint], Engine]
 # What changes with a file's content: inode, size, modified, changed. None: there is no file.
 _Mark = tuple[int, int, int, int] | None
+# Why a load failed may pass, as when memory was short: after so long it is tried again.
+_REFUSED_SECONDS = 300.0
 # What a file says of itself, or why it cannot be used.
 _Reading = Checkpoint | str
 
@@ -46,8 +49,8 @@ class ModelManager:
         self._readings: dict[Path, tuple[_Mark, _Reading]] = {}
         # The model of each path that answered last: what a file that turns bad still means.
         self._in_service: dict[Path, Checkpoint] = {}
-        # By digest, why the last load failed.
-        self._refused: dict[str, str] = {}
+        # By digest, why the last load failed, and until when (of `monotonic`) that is taken for granted.
+        self._refused: dict[str, tuple[str, float]] = {}
         # By digest, the most recently used last.
         self._models: dict[str, Future[Batcher]] = {}
         self._retired: list[Batcher] = []
@@ -126,7 +129,10 @@ class ModelManager:
         return reading
 
     def _problem(self, reading: _Reading) -> str | None:
-        return reading if isinstance(reading, str) else self._refused.get(reading.digest)
+        if isinstance(reading, str):
+            return reading
+        problem, until = self._refused.get(reading.digest, ("", 0.0))
+        return problem if monotonic() < until else None
 
     def _kept(self, path: Path) -> Checkpoint | None:
         kept = self._in_service.get(path)
@@ -160,7 +166,7 @@ class ModelManager:
             problem = error.message if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             with self._lock:
                 self._models.pop(checkpoint.digest, None)
-                self._refused[checkpoint.digest] = problem
+                self._refused[checkpoint.digest] = problem, monotonic() + _REFUSED_SECONDS
             self._report(checkpoint.path, problem)
             future.set_exception(error)
             return

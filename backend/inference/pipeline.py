@@ -9,7 +9,7 @@ from time import perf_counter
 
 import structlog
 
-from backend.entities import Detection, Image, ImageSize, Prediction, Task
+from backend.entities import Detection, Image, ImageSize, Polygon, Prediction, Task
 from backend.errors import AppError, MediaError, ModelError
 from backend.inference.checkpoint import Checkpoint
 from backend.inference.composition import Presentation, compose_prediction
@@ -167,7 +167,7 @@ class PredictionPipeline:
         started = perf_counter()
         try:
             if started > deadline:
-                raise TimeoutError(_TOO_LATE)
+                raise MediaError("too_late", _TOO_LATE)
             found = self._find(task, plan, deadline)
             return compose_prediction(
                 task,
@@ -196,7 +196,10 @@ class PredictionPipeline:
             (checkpoint, value): self._manager.submit(checkpoint, images[value], threshold=threshold)
             for (checkpoint, value), threshold in thresholds.items()
         }
-        found = {key: future.result(timeout=_left(deadline)) for key, future in futures.items()}
+        try:
+            found = {key: future.result(timeout=_left(deadline)) for key, future in futures.items()}
+        except TimeoutError:
+            raise MediaError("too_late", _TOO_LATE) from None
         return [
             (found[tag.checkpoint, tag.control.image_value], _size(images[tag.control.image_value]))
             for tag in plan.tags
@@ -205,6 +208,9 @@ class PredictionPipeline:
     def _counted(self, prediction: Prediction) -> Prediction:
         self._metrics.tasks.labels(prediction.version).inc()
         self._metrics.regions.labels(prediction.version).inc(len(prediction.regions))
+        for region in prediction.regions:
+            if isinstance(region.geometry, Polygon) and region.geometry.mask_iou is not None:
+                self._metrics.polygon_iou.observe(region.geometry.mask_iou)
         for name, count in prediction.filtered.items():
             self._metrics.filtered.labels(name).inc(count)
         return prediction
@@ -212,8 +218,6 @@ class PredictionPipeline:
     def _failed(
         self, task: Task, plan: Plan, project_id: int | None, error: Exception, seconds: float
     ) -> Prediction:
-        if isinstance(error, TimeoutError):
-            error = MediaError("too_late", _TOO_LATE)
         reason = error.reason if isinstance(error, MediaError) else getattr(error, "code", "model_failed")
         self._metrics.failures.labels(reason).inc()
         # A traceback only for what nobody foresaw.

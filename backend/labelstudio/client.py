@@ -209,13 +209,28 @@ class LabelStudioClient:
     ) -> httpx.Response:
         """Send a request exactly once, and return the answer whatever its status.
 
-        The SDK's methods send again by themselves after 408, 409, 429, 5xx and lost connections.
+        The SDK's methods send again by themselves after 408, 409, 429, 5xx and lost connections. Only one
+        that was refused for an access token which has run out is sent again, with the next token.
 
         Raises:
             httpx.TransportError: no answer; whether the request arrived depends on the error.
             ApiError: the token cannot be refreshed.
             LabelStudioError: no token is set, or it has expired.
         """
+        used = self.auth_headers()
+        response = self._send_once(method, path, params, content, timeout)
+        if response.status_code == 401 and self.renew_auth(used) != used:
+            return self._send_once(method, path, params, content, timeout)
+        return response
+
+    def _send_once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int] | None,
+        content: bytes | None,
+        timeout: float,
+    ) -> httpx.Response:
         response: httpx.Response = self.sdk._client_wrapper.httpx_client.request(
             path,
             method=method,

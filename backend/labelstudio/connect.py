@@ -113,6 +113,16 @@ def follow_version(sdk: LabelStudio, project_id: int, version: str) -> bool:
 
 
 @translate_errors
+def adopt_version(sdk: LabelStudio, project_id: int, version: str) -> bool:
+    """Make the version the project's own where it is not; False where Label Studio does not know it yet."""
+    if version not in prediction_versions(sdk, project_id):
+        return False
+    if sdk.projects.get(project_id).model_version != version:
+        sdk.projects.update(project_id, model_version=version)
+    return True
+
+
+@translate_errors
 def prediction_versions(sdk: LabelStudio, project_id: int) -> dict[str, int]:
     """Return how many predictions the project holds by version, the version of the newest one first.
 

@@ -35,8 +35,8 @@ def progress_of(job: Job, counts: Mapping[TaskState, int], *, now: datetime) -> 
     """Return the job's progress at `now`."""
     through = tasks_through(job, counts)
     known = job.skipped + sum(counts.values())
-    # Tasks may be named or added after the scan's count; what has been seen is never less than the total.
-    total = None if job.total is None and not job.is_scanned else max(job.total or 0, known)
+    # The scan's count is of its beginning: tasks come and go meanwhile. At its end all are known.
+    total = known if job.is_scanned else None if job.total is None else max(job.total, known)
     queued = (known if total is None else total) - through
     per_second = eta = None
     if job.state == JobState.RUNNING and job.run_started_at is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backend.labelstudio.client import LabelStudioClient, translate_errors
-from backend.labelstudio.connect import follow_version
+from backend.labelstudio.connect import adopt_version
 from backend.labelstudio.project_tasks import ListedTask, ProjectTasks
 from backend.labelstudio.push import PushReport, push_predictions
 from backend.labelstudio.tabs import keep_unsure_tabs
@@ -71,7 +71,7 @@ class LabelStudioProject:
 
     def follow_version(self, version: str) -> bool:
         """Make the version the project's own; False where Label Studio does not know it yet."""
-        return follow_version(self.client.sdk, self.project_id, version)
+        return adopt_version(self.client.sdk, self.project_id, version)
 
     def keep_tabs(self) -> list[str]:
         """Make or mend the tabs that list tasks by certainty; return their titles."""

@@ -5,7 +5,7 @@ killed one pushes what is stored and predicts only the rest.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import structlog
 
 from backend.entities import Job, JobState, Prediction, Task
-from backend.errors import AppError, LabelStudioError, ModelError
+from backend.errors import LabelStudioError, ModelError
 from backend.inference.pipeline import PredictionPipeline
 from backend.inference.plan import Plan
 from backend.labelstudio.results import prediction_to_json
@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 _STORE_EVERY = 8
 _PUSH_EVERY = 96
 _HEARTBEAT_SECONDS = 3.0
+# Reasons of a failed image that Label Studio may give, or cause, while it is away.
+_MAY_BE_AWAY = ("unreachable", "timeout", "http_status", "label_studio_unavailable")
+_TAB = 'tab "Model unsure first"'
+CHANGED = "The labeling config has changed since this was predicted; --retry-failed predicts it anew."
 
 
 class PrelabelRun:
@@ -62,6 +66,7 @@ class PrelabelRun:
         self._end: JobState | None = None
         self._stop = threading.Event()
         self._follows = False
+        self._config = ""
 
     def run(self) -> None:
         """Work until the job is done, cancelled or given back; its row tells which.
@@ -84,18 +89,17 @@ class PrelabelRun:
                 pass
 
     def _begin(self) -> Plan:
-        plan = self._pipeline.setup(self._job.project_id, self._project.label_config())
+        self._config = self._project.label_config()
+        plan = self._pipeline.setup(self._job.project_id, self._config)
         if self._job.version not in (None, plan.version):
             raise ModelError(
                 f"The job predicts with {self._job.version}, but {plan.version} serves the project now. "
                 "Start a new job: it predicts what has no prediction of the new version."
             )
-        total = self._job.total
-        if total is None and self._job.options.scans:
-            options = self._job.options
-            total = self._project.count(
-                [parse_filter(text) for text in options.filters], only_unlabelled=options.only_unlabelled
-            )
+        total, options = self._job.total, self._job.options
+        if total is None and options.scans:
+            filters = [parse_filter(text) for text in options.filters]
+            total = self._project.count(filters, only_unlabelled=options.only_unlabelled)
         begin_scan(
             self._database, self._job.id, owner=self._owner, version=plan.version, total=total, now=_now()
         )
@@ -103,7 +107,9 @@ class PrelabelRun:
 
     def _push_left(self, plan: Plan) -> None:
         """Push what an earlier run stored; it may have been killed while Label Studio took the same."""
-        while left := predicted_tasks(self._database, self._job.id, limit=_PUSH_EVERY):
+        while not self._stop.is_set() and (
+            left := predicted_tasks(self._database, self._job.id, limit=_PUSH_EVERY)
+        ):
             self._push(left, plan, in_doubt=True)
 
     def _predict(self, tasks: Iterator[Task], plan: Plan, pusher: ThreadPoolExecutor) -> int:
@@ -137,28 +143,49 @@ class PrelabelRun:
             yield task
 
     def _store(self, predictions: list[Prediction]) -> list[Prediction]:
-        """Store predictions with their tasks' states; return those that can be pushed."""
-        store_job_predictions(self._database, self._job.id, predictions, owner=self._owner, now=_now())
+        """Store predictions with their tasks' states; return those that can be pushed.
+
+        Raises:
+            LabelStudioError: an image could not be had because Label Studio is away. Its task stays queued.
+        """
+        doubtful = [p for p in predictions if p.failure and p.failure.startswith(_MAY_BE_AWAY)]
+        clear = [p for p in predictions if p not in doubtful] if doubtful else predictions
+        store_job_predictions(self._database, self._job.id, clear, owner=self._owner, now=_now())
+        if doubtful:
+            self._project.label_config()  # it answers: so it is the image that cannot be had
+            store_job_predictions(self._database, self._job.id, doubtful, owner=self._owner, now=_now())
         return [prediction for prediction in predictions if prediction.failure is None]
 
-    def _push(self, predictions: Iterable[Prediction], plan: Plan, *, in_doubt: bool) -> None:
+    def _push(self, predictions: Sequence[Prediction], plan: Plan, *, in_doubt: bool) -> None:
+        if self._project.label_config() != self._config:
+            self._stop_with(JobState.QUEUED)  # the next run plans for the changed config
+            return
+        # Left by a run under an earlier config.
+        lost = {p.task_id: CHANGED for p in predictions if not _fits(p, plan) and p.task_id is not None}
         items = {
-            p.task_id: prediction_to_json(p, plan.controls) for p in predictions if p.task_id is not None
+            p.task_id: prediction_to_json(p, plan.controls)
+            for p in predictions
+            if p.task_id is not None and p.task_id not in lost
         }
         report = self._project.push(items, version=plan.version, in_doubt=in_doubt)
-        outcomes = {**dict.fromkeys(items), **dict.fromkeys(report.missing, GONE), **report.refused}
+        outcomes = {**dict.fromkeys(items), **dict.fromkeys(report.missing, GONE), **report.refused, **lost}
         mark_tasks(self._database, self._job.id, outcomes, owner=self._owner, now=_now())
+        if not self._follows:
+            self._follow(plan)
+
+    def _follow(self, plan: Plan) -> None:
         # Label Studio accepts a version as the project's own once it holds predictions of it.
-        self._follows = self._follows or self._try(
-            "model version", self._project.follow_version, plan.version
-        )
+        self._follows = self._try("model version", self._project.follow_version, plan.version)
+        if self._follows:  # now the tab lists what there is, long before the job ends
+            self._try(_TAB, self._project.keep_tabs)
 
     def _is_ended(self, plan: Plan) -> bool:
         """End the job as it should; False where somebody queued more tasks meanwhile."""
         state = self._end or JobState.DONE
         if state == JobState.DONE:
-            self._try("model version", self._project.follow_version, plan.version)
-            self._try('tab "Model unsure first"', self._project.keep_tabs)
+            if not self._follows:
+                self._try("model version", self._project.follow_version, plan.version)
+            self._try(_TAB, self._project.keep_tabs)
         return end_job(self._database, self._job.id, state, owner=self._owner, now=_now())
 
     def _try(self, what: str, call: Callable[..., object], *arguments: object) -> bool:
@@ -195,12 +222,17 @@ class PrelabelRun:
                 self._stop_with(JobState.QUEUED)
         except LeaseLost:  # what is stored next finds out by itself
             self._stop.set()
-        except AppError as error:
-            log.warning("heartbeat_missed", job=self._job.id, detail=error.message)
+        # The boundary of the thread: whatever it is, the lease is to be renewed at the next beat.
+        except Exception as error:
+            log.warning("heartbeat_missed", job=self._job.id, detail=str(error))
 
     def _stop_with(self, state: JobState) -> None:
         self._end = self._end or state
         self._stop.set()
+
+
+def _fits(prediction: Prediction, plan: Plan) -> bool:
+    return all(region.control in plan.controls for region in prediction.regions)
 
 
 def _now() -> datetime:

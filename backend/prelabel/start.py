@@ -36,7 +36,7 @@ def start_prelabel(
         task_ids: Tasks named one by one; a job that is joined takes them too.
 
     Raises:
-        BadRequest: a filter is none.
+        BadRequest: a filter is none, or the active job has other options.
     """
     for text in options.filters:
         parse_filter(text)
@@ -47,17 +47,24 @@ def start_prelabel(
         # The active job may end between two looks; then there is room for a new one.
         if job is not None and (not task_ids or add_tasks(database, job.id, task_ids)):
             break
+    if not is_new and not task_ids and job.options != options:
+        raise BadRequest(
+            f"Job {job.id} of project {project_id} is active with other options; wait for its end, or cancel "
+            f"it: python -m backend jobs {job.id} --cancel"
+        )
     _enqueue(queue, job)
     return job, is_new
 
 
-def retry_prelabel(database: Database, queue: JobQueue, project_id: int) -> Job:
+def retry_prelabel(database: Database, queue: JobQueue, project_id: int, options: JobOptions) -> Job:
     """Let the project's newest job go on with what failed and what it did not come to.
 
     Raises:
         NotFound: the project has had no job.
-        BadRequest: its job is active.
+        BadRequest: its job is active, or options are given, which a job that goes on keeps.
     """
+    if options != JobOptions():
+        raise BadRequest("A job that goes on keeps its options; give none beside --retry-failed.")
     newest = next(iter(list_jobs(database, project_id=project_id, limit=1)), None)
     if newest is None:
         raise NotFound(f"Project {project_id} has had no pre-labelling job, so nothing of it can be retried.")

@@ -8,6 +8,7 @@ from sqlalchemy import Table, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.entities import Prediction, TaskState
+from backend.errors import BadRequest
 from backend.store.database import Database, insert_ignoring
 from backend.store.jobs import hold_lease, reopen_job
 from backend.store.prediction_log import prediction_from_row, prediction_row
@@ -18,14 +19,27 @@ _ROWS_A_STATEMENT = 2000
 
 
 def add_tasks(database: Database, job_id: str, task_ids: Collection[int]) -> bool:
-    """Queue tasks that somebody named, those that the job does not hold yet; False where it has ended."""
+    """Queue tasks that somebody named, again those that the job is through with; False where it has ended.
+
+    Raises:
+        BadRequest: the job is being cancelled.
+    """
     ordered = sorted(task_ids)
     with database.write() as session:
         job = session.get(SqlJob, job_id, with_for_update=True)
         if job is None or job.active_project_id is None:
             return False
+        if job.is_cancel_asked:
+            raise BadRequest(f"Job {job_id} is being cancelled; ask again in a moment.")
         for start in range(0, len(ordered), _ROWS_A_STATEMENT):
-            insert_ignoring(session, _table(), _queued(job_id, ordered[start : start + _ROWS_A_STATEMENT]))
+            chunk = ordered[start : start + _ROWS_A_STATEMENT]
+            insert_ignoring(session, _table(), _queued(job_id, chunk))
+            session.execute(
+                update(SqlJobTask)
+                .where(SqlJobTask.job_id == job_id, SqlJobTask.task_id.in_(chunk))
+                .where(SqlJobTask.state.in_((TaskState.DONE, TaskState.FAILED)))
+                .values(state=TaskState.QUEUED, reason=None)
+            )
         return True
 
 
@@ -128,10 +142,19 @@ def mark_tasks(
 
 def count_tasks(database: Database, job_id: str) -> dict[TaskState, int]:
     """Return how many of the job's tasks are in each state."""
+    return count_tasks_of(database, [job_id])[job_id]
+
+
+def count_tasks_of(database: Database, job_ids: Collection[str]) -> dict[str, dict[TaskState, int]]:
+    """Return how many tasks of each of these jobs are in each state."""
+    counts = {job_id: dict.fromkeys(TaskState, 0) for job_id in job_ids}
     with database.read() as session:
-        query = select(SqlJobTask.state, func.count()).where(SqlJobTask.job_id == job_id)
-        found = {state: count for state, count in session.execute(query.group_by(SqlJobTask.state))}
-    return {state: found.get(state, 0) for state in TaskState}
+        query = select(SqlJobTask.job_id, SqlJobTask.state, func.count()).where(
+            SqlJobTask.job_id.in_(job_ids)
+        )
+        for job_id, state, count in session.execute(query.group_by(SqlJobTask.job_id, SqlJobTask.state)):
+            counts[job_id][TaskState(state)] = count
+    return counts
 
 
 def list_tasks(

@@ -174,7 +174,7 @@ def add_note(database: Database, job_id: str, note: str, *, owner: str, now: dat
 def end_job(
     database: Database, job_id: str, state: JobState, *, owner: str, now: datetime, error: str | None = None
 ) -> bool:
-    """End the run: for good, or with `queued` so that another run goes on.
+    """End the run: for good, or with `queued` so that another run goes on, unless the job is to be cancelled.
 
     Returns False, and leaves the job running, where it should be done but somebody queued more tasks.
 
@@ -183,6 +183,8 @@ def end_job(
     """
     with database.write() as session:
         row = hold_lease(session, job_id, owner=owner, now=now)
+        if state == JobState.QUEUED and row.is_cancel_asked:
+            state, error = JobState.CANCELLED, None
         waiting = select(SqlJobTask.task_id).where(
             SqlJobTask.job_id == job_id, SqlJobTask.state == TaskState.QUEUED
         )

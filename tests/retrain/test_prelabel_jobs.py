@@ -1,10 +1,11 @@
 """The pre-labelling job on a real Redis: queued, run by name, and found again when its worker was killed."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, Worker
 
 from backend.entities import JobOptions, JobState
 from backend.prelabel.start import start_prelabel
@@ -89,6 +90,28 @@ def test_job_of_a_living_worker_is_left_to_it_and_that_of_a_dead_one_is_queued(
         row.lease_until = now - timedelta(seconds=1)
     queue_lost_work(services.database, queue)
     assert queue.lengths()[PREDICT] == 1
+
+
+def test_worker_that_is_asked_to_end_gives_its_job_back_and_another_finishes_it(
+    services: Services, queue: JobQueue, project: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.prelabel.run._HEARTBEAT_SECONDS", 0.01)
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+
+    def ask_to_end(call: str) -> None:
+        if call == "label_config":
+            (worker,) = Worker.all(connection=queue.redis)
+            queue.redis.hset(worker.key, "shutdown_requested_date", "now")  # as RQ does at SIGTERM
+            threading.Event().wait(0.5)  # never set: gives the heartbeat time to see it
+
+    project.before = ask_to_end
+    assert work(queue) == 0
+    assert get_job(services.database, job.id).state == JobState.QUEUED
+    project.before = lambda _: None
+    queue_lost_work(services.database, queue)
+    assert work(queue) == 0
+    assert get_job(services.database, job.id).state == JobState.DONE
+    assert set(project.pushed) == set(project.tasks)
 
 
 def test_ended_job_does_nothing_when_it_comes_again(

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from backend.cli import app
 from backend.entities import JobOptions, JobState
+from backend.errors import BadRequest
 from backend.services import Services
 from backend.settings import Settings
 from backend.store.job_tasks import add_tasks, mark_tasks
@@ -54,11 +55,11 @@ def test_prelabel_starts_a_job_and_says_that_no_worker_runs(run: Run, services: 
     assert f"jobs {job.id} --watch" in result.output
 
 
-def test_prelabel_again_joins_the_job_and_says_whose_options_count(run: Run) -> None:
+def test_prelabel_again_joins_the_job_if_it_asks_for_the_same(run: Run) -> None:
     run("prelabel", "--project", "7", "--no-wait")
-    assert "active already." in run("prelabel", "--project", "7", "--no-wait").output
-    again = run("prelabel", "--project", "7", "--only-unlabelled", "--no-wait")
-    assert again.exit_code == 0 and "which are not used" in again.output
+    assert "does so already" in run("prelabel", "--project", "7", "--no-wait").output
+    other = run("prelabel", "--project", "7", "--only-unlabelled", "--no-wait")
+    assert isinstance(other.exception, BadRequest) and "--cancel" in other.exception.message
 
 
 def test_jobs_are_listed_shown_and_cancelled(run: Run, services: Services) -> None:

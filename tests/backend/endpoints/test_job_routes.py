@@ -1,6 +1,7 @@
 """Pre-labelling jobs over HTTP: started once, watched, cancelled; too large a selection becomes one."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -43,6 +44,29 @@ def test_project_has_one_job_at_a_time(client: FlaskClient) -> None:
     assert start(client, status=200)["id"] == first["id"]
     other = client.post("/projects/8/prelabel")
     assert (other.status_code, other.json["id"] == first["id"]) == (202, False)
+
+
+def test_job_with_other_options_than_the_active_one_is_refused(client: FlaskClient) -> None:
+    start(client, filters=["id>5"])
+    for options in ({}, {"filters": ["id>6"]}, {"only_unlabelled": True}):
+        answer = client.post("/projects/7/prelabel", json=options)
+        assert (answer.status_code, answer.json["error"]) == (400, "bad_request")
+        assert "--cancel" in answer.json["message"]
+
+
+def test_options_are_refused_where_a_job_goes_on_with_its_own(client: FlaskClient) -> None:
+    answer = client.post("/projects/7/prelabel", json={"retry_failed": True, "filters": ["id>5"]})
+    assert (answer.status_code, "keeps its options" in answer.json["message"]) == (400, True)
+
+
+def test_options_in_a_body_of_unknown_length_count_too(client: FlaskClient) -> None:
+    answer = client.post(
+        "/projects/7/prelabel",
+        input_stream=BytesIO(b'{"filters": ["id>5"]}'),
+        environ_overrides={"wsgi.input_terminated": True},
+        headers={"Transfer-Encoding": "chunked"},
+    )
+    assert answer.json["options"]["filters"] == ["id>5"]
 
 
 def test_started_job_reaches_the_workers_queue(

@@ -1,5 +1,8 @@
 """What may be sent again is, what may not is not, and a refusal is told from a breakdown."""
 
+import base64
+import json
+import time
 from collections.abc import Callable
 
 import httpx
@@ -98,3 +101,42 @@ def test_plain_send_does_not_send_again_when_the_connection_is_lost() -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         script.client().send("POST", "api/predictions/", content=b"{}")
     assert len(script.requests) == 1
+
+
+def personal_token(number: int, *, seconds: int) -> str:
+    """Return a token as Label Studio makes them; nobody here checks the signature."""
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"exp": int(time.time()) + seconds, "jti": str(number)}]
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, "c2lnbmF0dXJl"])
+
+
+class PersonalTokens:
+    """Plays Label Studio for a personal access token: knows only the newest of its access tokens."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.posts: list[str] = []
+
+    def client(self) -> LabelStudioClient:
+        key = personal_token(0, seconds=3600)
+        return LabelStudioClient("http://h", key, transport=httpx.MockTransport(self._answer))
+
+    def forget(self) -> None:
+        """Let the access token in use run out by Label Studio's clock."""
+        self.made.append("none that anybody was given")
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/token/refresh/":
+            self.made.append(personal_token(len(self.made) + 1, seconds=300))
+            return httpx.Response(200, json={"access": self.made[-1]})
+        self.posts.append(request.headers["Authorization"])
+        return httpx.Response(200 if self.posts[-1] == f"Bearer {self.made[-1]}" else 401, json={})
+
+
+def test_access_token_that_has_run_out_is_renewed_and_the_request_sent_once_more() -> None:
+    tokens = PersonalTokens()
+    client = tokens.client()
+    assert client.request("GET", "api/tasks/") == {}
+    tokens.forget()
+    assert client.request("POST", "api/predictions/", body={}, is_repeatable=False) == {}
+    assert len(tokens.posts) == 3 and tokens.posts[0] == tokens.posts[1] != tokens.posts[2]
