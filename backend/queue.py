@@ -14,6 +14,8 @@ _MARK_SECONDS = 300
 _LONG_MARK_SECONDS = 86_400  # jobs without a limit wait for each other for hours
 _JOB_SECONDS = 180
 _NO_TIMEOUT = -1  # RQ's word for it
+# RQ stumbles over its own record of a killed run where a job is deleted the moment it is done.
+_RESULT_SECONDS = 60
 _FAILED_SECONDS = 86_400
 _RETRY_SECONDS = [5, 30, 120]
 
@@ -55,7 +57,7 @@ class JobQueue:
                     function,
                     args=arguments,
                     timeout=timeout or _NO_TIMEOUT,
-                    result_ttl=0,
+                    result_ttl=_RESULT_SECONDS,
                     failure_ttl=_FAILED_SECONDS,
                     retry=Retry(max=3, interval=_RETRY_SECONDS),
                 )

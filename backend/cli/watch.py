@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
 
 from backend.cli.console import out
-from backend.entities import Job, JobState, TaskState
+from backend.entities import Job, JobState
 from backend.prelabel.progress import Progress as JobProgress
 from backend.prelabel.progress import progress_of, tasks_through
 from backend.store.database import Database
@@ -38,12 +38,13 @@ def watch_job(database: Database, job_id: str) -> int:
 def print_end(database: Database, job: Job) -> JobProgress:
     """Print how the job stands, what it has to say beside its counts, and what can be done next."""
     progress = progress_of(job, count_tasks(database, job.id), now=datetime.now(UTC))
+    left = progress.queued + progress.predicted
     if job.state in _ENDS:
         counts = [
             f"{progress.done} tasks pre-labelled",
             f"{progress.skipped} had the prediction already" if progress.skipped else "",
             f"{progress.failed} failed" if progress.failed else "",
-            f"{progress.queued} left" if progress.queued else "",
+            f"{left} left" if left else "",
         ]
         out.print(f"{job.state.capitalize()}: {', '.join(filter(None, counts))}.")
     if job.error:
@@ -55,7 +56,7 @@ def print_end(database: Database, job: Job) -> JobProgress:
         out.print(f"Regions taken out by hygiene: {removed}")
     if progress.failed:
         out.print(f"What failed, and why: python -m backend jobs {job.id} --failed")
-    if job.state in _ENDS and (progress.failed or progress.queued):
+    if job.state in _ENDS and (progress.failed or left):
         out.print(
             f"Go on with the rest:  python -m backend prelabel --project {job.project_id} --retry-failed"
         )
@@ -77,8 +78,7 @@ def _show_until_end(database: Database, job_id: str) -> Job:
             job = get_job(database, job_id)
             counts = count_tasks(database, job_id)
             progress = progress_of(job, counts, now=datetime.now(UTC))
-            # What is stored here counts too: Label Studio gets it in heaps, between which nothing would move.
-            completed = tasks_through(job, counts) + counts[TaskState.PREDICTED]
+            completed = tasks_through(job, counts)
             if completed != seen:
                 seen, seen_at = completed, time.monotonic()
             bar.update(line, description=_state(job), total=progress.total, completed=completed)

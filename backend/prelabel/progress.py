@@ -12,12 +12,14 @@ from backend.entities import Job, JobState, TaskState
 class Progress:
     """Counts of a job's tasks, its speed and what is left.
 
-    `total` is None until the scan has begun. `skipped` tasks hold a prediction of this version already.
+    `total` is None until the scan has begun. `skipped` tasks hold a prediction of this version already;
+    `predicted` ones are stored here, and on their way to Label Studio.
     `per_second` is measured over the run in progress; `eta_seconds` is None where nothing runs or nothing
     is through yet.
     """
 
     total: int | None
+    predicted: int
     done: int
     failed: int
     skipped: int
@@ -27,8 +29,8 @@ class Progress:
 
 
 def tasks_through(job: Job, counts: Mapping[TaskState, int]) -> int:
-    """Return how many tasks the job has dealt with: done, failed, or skipped as predicted already."""
-    return job.skipped + counts[TaskState.DONE] + counts[TaskState.FAILED]
+    """Return how many tasks need no more predicting, since they are or cannot be predicted."""
+    return job.skipped + sum(counts.values()) - counts[TaskState.QUEUED]
 
 
 def progress_of(job: Job, counts: Mapping[TaskState, int], *, now: datetime) -> Progress:
@@ -47,6 +49,7 @@ def progress_of(job: Job, counts: Mapping[TaskState, int], *, now: datetime) -> 
             eta = None if total is None else queued / per_second
     return Progress(
         total=total,
+        predicted=counts[TaskState.PREDICTED],
         done=counts[TaskState.DONE],
         failed=counts[TaskState.FAILED],
         skipped=job.skipped,
@@ -67,7 +70,9 @@ def job_to_json(job: Job, counts: Mapping[TaskState, int], *, now: datetime) -> 
         "state": job.state,
         "model_version": job.version,
         "options": asdict(job.options),
-        "tasks": {name: progress[name] for name in ("total", "done", "failed", "skipped", "queued")},
+        "tasks": {
+            name: progress[name] for name in ("total", "queued", "predicted", "done", "failed", "skipped")
+        },
         "tasks_per_second": progress["per_second"],
         "eta_seconds": progress["eta_seconds"],
         "regions_filtered": dict(job.filtered),

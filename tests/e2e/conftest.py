@@ -14,12 +14,13 @@ from backend.store.database import Database, open_database
 from demo.__main__ import WEIGHTS
 from demo.project import LABEL_CONFIG
 
-from .pictures import write_pictures
-from .projects import Project, make_project, retrieve_predictions
+from .pictures import write_pictures, write_small_pictures
+from .projects import SMALL_CONFIG, SMALL_WEIGHTS, Project, make_project, retrieve_predictions
 from .servers import LabelStudioServer, Stack, client_of, run_label_studio, run_stack
 
 RunCommand = Callable[..., CompletedProcess[str]]
 ProjectFactory = Callable[..., Project]
+SmallProjectFactory = Callable[[str, int], Project]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,22 @@ def new_project(sdk: LabelStudio, pictures: dict[str, Path]) -> ProjectFactory:
     def make(title: str, *, config: str = LABEL_CONFIG, count: int = 2) -> Project:
         chosen = dict(list(pictures.items())[:count])
         return make_project(sdk, title=title, config=config, pictures=chosen)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_small_project(
+    sdk: LabelStudio, stack: Stack, tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SmallProjectFactory:
+    """Make a project of many small pictures, for the tiny weights: they find something in noise."""
+    folder = Path(stack.settings["DATA_DIR"]) / "models"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(tiny_weights, folder / SMALL_WEIGHTS)
+
+    def make(title: str, count: int) -> Project:
+        pictures = write_small_pictures(tmp_path_factory.mktemp("small"), count)
+        return make_project(sdk, title=title, config=SMALL_CONFIG, pictures=pictures)
 
     return make
 

@@ -1,10 +1,14 @@
-"""The twelve pictures of the end-to-end project: scenes, of which one is portrait, one PNG, one rotated."""
+"""The twelve pictures of the end-to-end project: scenes, of which one is portrait, one PNG, one rotated.
+
+And any number of small ones, for what is about their number.
+"""
 
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from demo.make_scenes import write_scenes
+from tests.backend.pictures import png
 
 SHOWN_SEED = 2_000_102  # several objects, well found: the picture in the README
 SEEDS = (*range(2_000_000, 2_000_011), SHOWN_SEED)
@@ -19,6 +23,14 @@ def write_pictures(folder: Path) -> dict[str, Path]:
     paths = write_scenes(folder, SEEDS)
     made = [_special(path) for path in paths]
     return {path.name: path for path in made}
+
+
+def write_small_pictures(folder: Path, count: int) -> dict[str, Path]:
+    """Write `count` pictures of 64x48 pixels, no two alike; return their paths by file name."""
+    paths = [folder / f"small-{number:04}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(png(seed=number))
+    return {path.name: path for path in paths}
 
 
 def upright_size(path: Path) -> tuple[int, int]:

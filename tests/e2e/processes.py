@@ -40,20 +40,42 @@ def running(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in `folder` with stdout and stderr in `log`; at the end its whole session is gone."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = _start(command, environment=environment, folder=folder, log=log)
     try:
         yield process
     finally:
         _end_session(process)
+
+
+class Program:
+    """A program that a test may end or kill, and start again."""
+
+    def __init__(
+        self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._folder = folder
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **changes: str) -> None:
+        """Start it, with `changes` to its environment for this time."""
+        assert self._process is None, f"{self._command} runs already"
+        environment = {**self._environment, **changes}
+        self._process = _start(self._command, environment=environment, folder=self._folder, log=self._log)
+
+    def end(self) -> None:
+        """Ask it to end, as its process manager would; at last its whole session is gone."""
+        if self._process is not None:
+            _end_session(self._process)
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill its whole session, as want of memory or of power would."""
+        assert self._process is not None, f"{self._command} does not run"
+        _kill_session(self._process)
+        self._process = None
 
 
 def tail(log: Path) -> str:
@@ -95,12 +117,31 @@ def session_members(session: int) -> list[int]:
     return members
 
 
+def _start(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 def _end_session(process: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(END_SECONDS)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         pass
+    _kill_session(process)
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
     # The leader first, or a process manager would start anew what is killed under it.
     process.kill()
     process.wait()

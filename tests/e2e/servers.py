@@ -4,7 +4,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,20 +13,30 @@ from label_studio_sdk.client import LabelStudio
 
 from demo.label_studio import EXECUTABLE, label_studio_environment, wait_until_up
 
-from .processes import clean_environment, free_port, running, tail
+from .processes import Program, clean_environment, free_port, running, tail
 
 LABEL_STUDIO_START_SECONDS = 240.0
 STACK_START_SECONDS = 120.0
 COMMAND_SECONDS = 120.0
+PREDICT_MAX_TASKS = 16  # more than the twelve pictures, and few enough for a test to go over it
+# Nothing is taken out, and nothing is blind: what the model alone finds.
+BARE_MODEL_SETTINGS = {
+    "BLIND_FRACTION": "0",
+    "FILTER_NESTED": "0",
+    "FILTER_DUPLICATES": "0",
+    "FILTER_SLIVERS": "0",
+    "FILTER_OUTSIDE": "1",
+}
 # What lets Label Studio call this machine.
 PRIVATE_ADDRESS_SETTINGS = ("ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED")
 
 
 @dataclass(frozen=True)
 class LabelStudioServer:
-    """A running Label Studio with one user."""
+    """A running Label Studio with one user. Its local files storages may lie under `files`."""
 
     url: str
+    files: Path
     user: str
     password: str = field(repr=False)
     token: str = field(repr=False)
@@ -34,10 +44,14 @@ class LabelStudioServer:
 
 @dataclass(frozen=True)
 class Stack:
-    """Our running processes. `settings` are their environment variables; `folder` holds no `.env`."""
+    """Our running processes. `settings` are their environment variables; `folder` holds no `.env`.
+
+    `job_worker` runs the long jobs; a test that ends it starts it again.
+    """
 
     url: str
     folder: Path
+    job_worker: Program
     settings: Mapping[str, str] = field(repr=False)
 
     @property
@@ -55,6 +69,12 @@ class Stack:
             text=True,
             timeout=COMMAND_SECONDS,
         )
+
+    def run_beside(self, *arguments: str, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Run `python -m backend` while the test goes on; what it prints is in `log`."""
+        command = [sys.executable, "-m", "backend", *arguments]
+        environment = clean_environment({"COLUMNS": "200", **self.settings})
+        return running(command, environment=environment, folder=self.folder, log=log)
 
 
 @contextmanager
@@ -78,6 +98,7 @@ def run_label_studio(folder: Path, *, may_call_this_machine: bool = True) -> Ite
     port = free_port()
     server = LabelStudioServer(
         url=f"http://localhost:{port}",
+        files=folder / "files",
         user="annotator@example.com",
         password=secrets.token_urlsafe(12),
         token=secrets.token_hex(20),
@@ -89,6 +110,9 @@ def run_label_studio(folder: Path, *, may_call_this_machine: bool = True) -> Ite
         token=server.token,
         secret_key=secrets.token_urlsafe(32),
     )
+    server.files.mkdir()
+    environment["LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED"] = "true"
+    environment["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"] = str(server.files)
     if not may_call_this_machine:
         environment = {k: v for k, v in environment.items() if k not in PRIVATE_ADDRESS_SETTINGS}
     command = [str(EXECUTABLE), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
@@ -100,7 +124,7 @@ def run_label_studio(folder: Path, *, may_call_this_machine: bool = True) -> Ite
 
 @contextmanager
 def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -> Iterator[Stack]:
-    """Start Redis, two server processes and a worker, and wait until they can predict."""
+    """Start Redis, two server processes and the workers, and wait until they can predict."""
     port = free_port()
     settings = {
         "LABEL_STUDIO_URL": label_studio.url,
@@ -112,29 +136,41 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
         "BASIC_AUTH_PASS": secrets.token_urlsafe(16),
         "WEBHOOK_SECRET": secrets.token_urlsafe(16),
         "YOLO_WEIGHTS": str(weights.resolve()),
+        # Else which task shows its regions would depend on its id; blind tasks have a test of their own.
+        "BLIND_FRACTION": "0",
+        "PREDICT_MAX_TASKS": str(PREDICT_MAX_TASKS),
     }
     modules = {
         "redis": ["backend.embedded_redis"],
         "web": ["gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app"],
-        "worker": ["retrain.worker"],
+        "worker": ["retrain.worker", "events"],
+        "job-worker": ["retrain.worker", "predict", "train"],
+    }
+    programs = {
+        name: Program(
+            [sys.executable, "-m", *module],
+            environment=clean_environment(settings),
+            folder=folder,
+            log=folder / f"{name}.log",
+        )
+        for name, module in modules.items()
     }
     with ExitStack() as started:
-        for name, module in modules.items():
-            command = [sys.executable, "-m", *module]
-            environment = clean_environment(settings)
-            log = folder / f"{name}.log"
-            started.enter_context(running(command, environment=environment, folder=folder, log=log))
+        for program in programs.values():
+            started.callback(program.end)
+            program.start()
         url = f"http://localhost:{port}"
         _wait(f"{url}/ready", STACK_START_SECONDS, folder / "web.log")
-        yield Stack(url=url, folder=folder, settings=settings)
+        yield Stack(url=url, folder=folder, job_worker=programs["job-worker"], settings=settings)
 
 
 @contextmanager
 def run_web(folder: Path, *, settings: Mapping[str, str]) -> Iterator[str]:
-    """Start the server processes alone, and yield their address once they can predict."""
+    """Start the server processes alone, to serve what the model alone finds; yield their address."""
     port, log = free_port(), folder / "web.log"
     command = [sys.executable, "-m", "gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app"]
-    environment = clean_environment({"DATA_DIR": str(folder / "data"), "PORT": str(port), **settings})
+    own = {"DATA_DIR": str(folder / "data"), "PORT": str(port), **BARE_MODEL_SETTINGS}
+    environment = clean_environment({**own, **settings})
     with running(command, environment=environment, folder=folder, log=log):
         _wait(f"http://localhost:{port}/ready", STACK_START_SECONDS, log)
         yield f"http://localhost:{port}"

