@@ -1,9 +1,7 @@
 """The worker's jobs on a real Redis: from a webhook to the project's row, and again after an outage."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from rq import Queue, SimpleWorker
 
 from backend.app import create_app
@@ -16,22 +14,6 @@ from retrain.jobs import process_events
 from retrain.worker import queue_lost_work
 from tests.backend.label_configs import BOXES, NO_BOXES
 from tests.backend.makers import MakeServices, MakeSettings
-
-
-@pytest.fixture
-def settings(make_settings: MakeSettings, redis_address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings with Redis, which jobs read too."""
-    made = make_settings(redis_url=redis_address)
-    monkeypatch.setattr("retrain.jobs.read_settings", lambda: made)
-    return made
-
-
-@pytest.fixture
-def queue(services: Services) -> Iterator[JobQueue]:
-    """The server's queue, emptied."""
-    services.queue.redis.flushdb()
-    yield services.queue
-    services.queue.redis.flushdb()
 
 
 def report(services: Services, config: str, *, title: str = "") -> None:

@@ -1,7 +1,6 @@
 """The pre-labelling job on a real Redis: queued, run by name, and found again when its worker was killed."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,29 +10,11 @@ from backend.entities import JobOptions, JobState
 from backend.prelabel.start import start_prelabel
 from backend.queue import PREDICT, JobQueue
 from backend.services import Services
-from backend.settings import Settings
 from backend.store.jobs import LEASE, ask_to_cancel, claim_job, get_job
 from retrain.worker import queue_lost_work
 from tests.backend.image_server import ImageServer
-from tests.backend.makers import MakeSettings
 from tests.backend.pictures import png
 from tests.backend.prelabel.fake_project import FakeProject
-
-
-@pytest.fixture
-def settings(make_settings: MakeSettings, redis_address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings with Redis, which jobs read too."""
-    made = make_settings(redis_url=redis_address)
-    monkeypatch.setattr("retrain.jobs.read_settings", lambda: made)
-    return made
-
-
-@pytest.fixture
-def queue(services: Services) -> Iterator[JobQueue]:
-    """The server's queue, emptied."""
-    services.queue.redis.flushdb()
-    yield services.queue
-    services.queue.redis.flushdb()
 
 
 @pytest.fixture
