@@ -18,8 +18,8 @@ _RUN_BITS = np.array([3, 4, 8, 16])
 _HEADER_BITS = 53
 _CHANNELS = 4
 _MAX_COUNT = 2**16
-# Blocks written, and bits read, in one vectorised step: bounds memory for any mask.
-_BLOCKS_A_STEP = 2**18
+_WINDOW_BYTES = 5
+# Bits read in one vectorised step: bounds memory for any mask.
 _BITS_A_STEP = 2**17
 _MAX_PIXELS = 500_000_000
 
@@ -59,8 +59,7 @@ def encode_cut_out(pixels: Mask, *, x: int, y: int, width: int, height: int) -> 
     blocks = -(-lengths // _MAX_COUNT)
     counts = np.full(int(blocks.sum()), _MAX_COUNT)
     counts[np.cumsum(blocks) - 1] = lengths - (blocks - 1) * _MAX_COUNT
-    bits = [_header(width * height * _CHANNELS), *_block_bits(counts, np.repeat(values, blocks))]
-    code: list[int] = np.packbits(np.concatenate(bits)).tolist()
+    code: list[int] = _pack(counts, np.repeat(values, blocks), total=width * height * _CHANNELS).tolist()
     return code
 
 
@@ -122,24 +121,33 @@ def _as_bytes(code: Iterable[int]) -> NDArray[np.uint8]:
 
 
 def _header(count: int) -> NDArray[np.uint8]:
+    """Return the header, its 53 bits at the beginning of 7 bytes."""
     number = count
     for value, bits in ((_WORD_BITS - 1, 5), *((int(size) - 1, 4) for size in _RUN_BITS)):
         number = number << bits | value
-    return np.unpackbits(np.frombuffer(number.to_bytes(7, "big"), np.uint8))[-_HEADER_BITS:]
+    return np.frombuffer((number << 3).to_bytes(7, "big"), np.uint8)
 
 
-def _block_bits(counts: NDArray[np.int64], values: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, counts.size, _BLOCKS_A_STEP):
-        count, value = counts[start : start + _BLOCKS_A_STEP], values[start : start + _BLOCKS_A_STEP]
-        choice = np.searchsorted(2**_RUN_BITS, count)
-        size = _RUN_BITS[choice]
-        word = ((0b100 | choice) << size | count - 1) << _WORD_BITS | value
-        length = 3 + size + _WORD_BITS
-        ends = np.cumsum(length)
-        # Bit j of the stream is bit (end of its block - 1 - j) of its block's word.
-        owner = np.repeat(np.arange(count.size), length)
-        shift = ends[owner] - 1 - np.arange(ends[-1])
-        yield (word[owner] >> shift & 1).astype(np.uint8)
+def _pack(counts: NDArray[np.int64], values: NDArray[np.int64], *, total: int) -> NDArray[np.uint8]:
+    """Return the code of runs of at most 65536 values, `total` together, as bytes."""
+    choice = np.searchsorted(2**_RUN_BITS, counts)
+    size = _RUN_BITS[choice]
+    words = ((0b100 | choice) << size | counts - 1) << _WORD_BITS | values
+    length = 3 + size + _WORD_BITS
+    ends = _HEADER_BITS + np.cumsum(length)
+    starts = ends - length
+    byte_count = -(-int(ends[-1] if ends.size else _HEADER_BITS) // 8)
+    code = np.zeros(byte_count + _WINDOW_BYTES, np.uint8)
+    code[:7] = _header(total)
+    # A block of at most 27 bits lies in a window of bytes that begins with its first one.
+    words <<= 8 * _WINDOW_BYTES - length - (starts & 7)
+    first = starts >> 3
+    # Blocks have 14 bits at least, so every second one shares no byte with another, and none is lost.
+    for turn in (slice(0, None, 2), slice(1, None, 2)):
+        for place in range(_WINDOW_BYTES):
+            shift = 8 * (_WINDOW_BYTES - 1 - place)
+            code[first[turn] + place] |= (words[turn] >> shift & 0xFF).astype(np.uint8)
+    return code[:byte_count]
 
 
 def _blocks(
