@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import serving
+from benchmarks import masks, prelabel, serving
 
-BENCHMARKS = {"serving": serving.main}
+BENCHMARKS = {"serving": serving.main, "prelabel": prelabel.main, "masks": masks.main}
 
 
 def main() -> None:

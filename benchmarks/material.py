@@ -8,6 +8,7 @@ from pathlib import Path
 from demo.make_scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGES = 128  # all of coco128
 DEMO_WEIGHTS = ROOT / "demo/weights/demo_yolo.pt"
 
 

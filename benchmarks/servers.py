@@ -1,19 +1,32 @@
-"""The server under test, and a file server that stands for Label Studio's uploads."""
+"""The server under test, Label Studio, and what stands for it."""
 
 import functools
 import http.server
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.settings import Settings
 from benchmarks.material import ROOT
-from demo.label_studio import wait_until_up
+from demo.label_studio import EXECUTABLE, label_studio_environment, wait_until_up
+
+START_SECONDS = 240.0
+END_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStudioServer:
+    """A running Label Studio, or what stands for it, and its user's token."""
+
+    url: str
+    token: str = field(repr=False)
 
 
 def free_port() -> int:
@@ -49,9 +62,7 @@ def file_server(folder: Path) -> Iterator[str]:
 def backend_server(data_dir: Path, weights: Path, label_studio_url: str, **settings: str) -> Iterator[str]:
     """Run gunicorn with the given settings; yield the address once the model is loaded."""
     port = free_port()
-    environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
-    environment |= {
-        "PYTHONPATH": str(ROOT),
+    own = {
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
         "YOLO_WEIGHTS": str(weights),
@@ -59,11 +70,56 @@ def backend_server(data_dir: Path, weights: Path, label_studio_url: str, **setti
         "LOG_LEVEL": "error",
         **settings,
     }
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app"]
-    process = subprocess.Popen([*gunicorn, "--chdir", str(ROOT)], env=environment, cwd=data_dir)
-    try:
-        wait_until_up(f"http://127.0.0.1:{port}/ready", seconds=120)
+    gunicorn = ["-m", "gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app", "--chdir", str(ROOT)]
+    with _running([sys.executable, *gunicorn], own, folder=data_dir):
+        wait_until_up(f"http://127.0.0.1:{port}/ready", seconds=START_SECONDS)
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def label_studio_server(folder: Path) -> Iterator[LabelStudioServer]:
+    """Run a real Label Studio with an empty database in the folder; yield it once it answers."""
+    port = free_port()
+    server = LabelStudioServer(f"http://localhost:{port}", secrets.token_hex(20))
+    environment = label_studio_environment(
+        folder / "data",
+        user="benchmark@example.com",
+        password=secrets.token_urlsafe(12),
+        token=server.token,
+        secret_key=secrets.token_urlsafe(32),
+    )
+    command = [str(EXECUTABLE), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
+    with _running(command, environment, folder=folder, log=folder / "label-studio.log"):
+        wait_until_up(f"{server.url}/health", seconds=START_SECONDS)
+        yield server
+
+
+@contextmanager
+def stand_in_server(images: Path) -> Iterator[LabelStudioServer]:
+    """Run the stand-in for Label Studio in a process of its own, over the folder's images."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.stand_in", str(images), str(port)]
+    with _running(command, {}, folder=ROOT):
+        wait_until_up(f"http://127.0.0.1:{port}/health", seconds=START_SECONDS)
+        yield LabelStudioServer(f"http://127.0.0.1:{port}", "stand-in")
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], settings: Mapping[str, str], *, folder: Path, log: Path | None = None
+) -> Iterator[None]:
+    environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
+    # Without a log of its own a program speaks to the terminal.
+    with nullcontext() if log is None else log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={**environment, "PYTHONPATH": str(ROOT), **settings},
+            cwd=folder,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+        )
+    try:
+        yield
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=END_SECONDS)

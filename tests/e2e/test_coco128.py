@@ -1,11 +1,6 @@
 """`yolov8n.pt` served over HTTP on coco128, against ultralytics' own figure for the same files."""
 
-import os
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -14,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo.label_studio import ROOT
-
+from .coco128 import class_names, find_assets, image_paths, serve_images
 from .projects import label_config
 from .servers import run_web
 
@@ -32,53 +26,24 @@ IOU_LEVELS = np.linspace(0.5, 0.95, 10)
 Boxes = tuple[NDArray[np.float64], NDArray[np.int_], NDArray[np.float64]]
 
 
-class _Images(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing: pytest shows stderr of failed tests."""
-
-
 @pytest.fixture(scope="module")
 def assets() -> Path:
-    folder = Path(os.environ.get("TEST_ASSETS", ROOT / "../shared/assets")).resolve()
-    for needed in (folder / "weights/yolov8n.pt", folder / "coco128/images/train2017"):
-        if not needed.exists():
-            pytest.skip(
-                f"{needed} is missing; set TEST_ASSETS to the folder that holds weights/ and coco128/"
-            )
-    return folder
+    return find_assets("yolov8n.pt")
 
 
 @pytest.fixture(scope="module")
-def image_server(assets: Path) -> Iterator[str]:
-    """A server on loopback that plays Label Studio: it hands out the images."""
-    handler = partial(_Images, directory=str(assets / "coco128/images/train2017"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def class_names(assets: Path) -> list[str]:
-    lines = (assets / "coco128/data.yaml").read_text().split("names:")[1].strip().splitlines()
-    return [line.split(":", 1)[1].strip() for line in lines]
-
-
-@pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, assets: Path, image_server: str, class_names: list[str]
-) -> dict[Path, Boxes]:
+def served(tmp_path_factory: pytest.TempPathFactory, assets: Path) -> dict[Path, Boxes]:
     """Our server's boxes of every image, back in pixels."""
-    images = sorted((assets / "coco128/images/train2017").glob("*.jpg"))
-    config = label_config(class_names, attributes=f'model_score_threshold="{THRESHOLD}"')
-    settings = {
-        "LABEL_STUDIO_URL": image_server,
-        "YOLO_WEIGHTS": str(assets / "weights/yolov8n.pt"),
-    }
+    images, names = image_paths(assets), class_names(assets)
+    config = label_config(names, attributes=f'model_score_threshold="{THRESHOLD}"')
+    settings = {"YOLO_WEIGHTS": str(assets / "weights/yolov8n.pt")}
     found: dict[Path, Boxes] = {}
-    with run_web(tmp_path_factory.mktemp("coco128"), settings=settings) as url:
+    with (
+        serve_images(assets) as image_server,
+        run_web(
+            tmp_path_factory.mktemp("coco128"), settings={"LABEL_STUDIO_URL": image_server, **settings}
+        ) as url,
+    ):
         for start in range(0, len(images), TASKS_PER_REQUEST):
             chosen = images[start : start + TASKS_PER_REQUEST]
             tasks = [
@@ -88,7 +53,7 @@ def served(
             answer = httpx.post(f"{url}/predict", json=body, timeout=REQUEST_SECONDS, trust_env=False)
             assert answer.status_code == 200, answer.text
             results = answer.json()["results"]
-            found |= {p: _read(r, p, class_names) for p, r in zip(chosen, results, strict=True)}
+            found |= {p: _read(r, p, names) for p, r in zip(chosen, results, strict=True)}
     return found
 
 
