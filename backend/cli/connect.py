@@ -36,6 +36,7 @@ def connect(
 
 
 def connector_of(settings: Settings) -> Connector:
+    """Return how Label Studio reaches this server, and what it must send."""
     return Connector(
         url=settings.public_url,
         basic_auth_user=settings.basic_auth_user if settings.has_basic_auth else "",

@@ -3,54 +3,25 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from backend.entities import Job, JobOptions, JobState, TaskState
 from backend.errors import LabelStudioError
-from backend.prelabel.progress import progress_of
-from backend.prelabel.work import MOST_STALLS, work_on_job
+from backend.prelabel.work import MOST_STALLS
 from backend.services import Services
 from backend.store.job_tasks import add_tasks, count_tasks, list_tasks, retry_failed
 from backend.store.jobs import ask_to_cancel, claim_job, create_job, get_job
-from backend.store.tables import SqlJob, SqlPrediction
+from backend.store.tables import SqlJob
 from tests.backend.image_server import ImageServer
-from tests.backend.label_configs import BOXES
-from tests.backend.makers import MakeServices, MakeSettings
 from tests.backend.pictures import png
 from tests.backend.prelabel.fake_project import FakeProject
-
-GOOD, MISSING = "/data/good.png", "/data/missing.png"
-COUNT = 250  # more than one page of the scan, and more than one push
+from tests.backend.prelabel.runs import COUNT, GOOD, MISSING, predicted, work
 
 
 class Killed(BaseException):
     """Ends a run as SIGKILL would: nothing of it is caught or put in order."""
-
-
-@pytest.fixture
-def project(image_server: ImageServer) -> FakeProject:
-    image_server.serve(GOOD, png(20, 10))
-    return FakeProject({task_id: {"image": GOOD} for task_id in range(1, COUNT + 1)})
-
-
-@pytest.fixture
-def job(services: Services) -> Job:
-    made = create_job(services.database, 7, JobOptions(), now=datetime.now(UTC))
-    assert made is not None
-    return made
-
-
-def work(services: Services, job: Job, project: FakeProject, **changes: Any) -> Job:
-    return work_on_job(
-        job.id,
-        database=services.database,
-        pipeline=services.pipeline,
-        project_of=lambda _: project,
-        **changes,
-    )
 
 
 def killed_once(calls: str, *, at: int = 1) -> Callable[[str], None]:
@@ -70,13 +41,6 @@ def release(services: Services, job: Job) -> None:
     with services.database.write() as session:
         past = datetime.now(UTC) - timedelta(seconds=1)
         session.execute(update(SqlJob).where(SqlJob.id == job.id).values(lease_until=past))
-
-
-def predicted(services: Services) -> list[tuple[int, int]]:
-    """Return (task, predictions logged) of every task that has any."""
-    with services.database.read() as session:
-        query = select(SqlPrediction.task_id, func.count()).group_by(SqlPrediction.task_id)
-        return [(task_id, count) for task_id, count in session.execute(query)]
 
 
 def test_every_task_is_predicted_and_pushed_once(services: Services, job: Job, project: FakeProject) -> None:
@@ -267,100 +231,6 @@ def test_fault_of_ours_ends_the_job_and_names_its_kind(
     project.before = fail
     ended = work(services, job, project)
     assert (ended.state, ended.error) == (JobState.FAILED, "ZeroDivisionError: oops")
-
-
-def away_for_a_while(project: FakeProject, image_server: ImageServer) -> None:
-    """Let Label Studio be away from the first push on: no image and no call of its works."""
-
-    def away(call: str) -> None:
-        if call == "push" or "push" in project.calls:
-            image_server.serve(GOOD, b"", status=503)
-            raise LabelStudioError("Label Studio does not answer.")
-
-    project.before = away
-
-
-def test_images_that_fail_because_label_studio_is_away_stay_queued(
-    job: Job,
-    project: FakeProject,
-    image_server: ImageServer,
-    make_services: MakeServices,
-    make_settings: MakeSettings,
-) -> None:
-    services = make_services(make_settings(media_cache_mb=0))  # else no image would fail
-    away_for_a_while(project, image_server)
-    waiting = work(services, job, project)
-    assert (waiting.state, waiting.error) == (JobState.QUEUED, "Label Studio does not answer.")
-    assert count_tasks(services.database, job.id)[TaskState.FAILED] == 0
-    project.before = lambda _: None
-    image_server.serve(GOOD, png(20, 10))
-    assert work(services, job, project).state == JobState.DONE
-    assert len(project.pushed) == COUNT and len(predicted(services)) == COUNT
-
-
-def test_cancel_while_label_studio_is_away_ends_the_job(
-    services: Services, job: Job, project: FakeProject
-) -> None:
-    def away(_: str) -> None:
-        ask_to_cancel(services.database, job.id, now=datetime.now(UTC))
-        raise LabelStudioError("Label Studio does not answer.")
-
-    project.before = away
-    assert work(services, job, project).state == JobState.CANCELLED
-
-
-def test_config_edited_meanwhile_is_followed_by_the_next_run(
-    services: Services, job: Job, project: FakeProject
-) -> None:
-    renamed = BOXES.replace('name="label"', 'name="thing"')
-
-    def edit(call: str) -> None:
-        if call == "pushed" and project.calls.count("pushed") == 1:
-            project.config = renamed
-
-    project.before = edit
-    assert work(services, job, project).state == JobState.QUEUED
-    before = set(project.pushed)
-    ended = work(services, job, project)
-    assert ended.state == JobState.DONE
-    failed = list_tasks(services.database, job.id, state=TaskState.FAILED, after=0, limit=COUNT)
-    assert before and failed and all("labeling config has changed" in str(reason) for _, _, reason in failed)
-    assert retry_failed(services.database, job.id)
-    assert work(services, job, project).state == JobState.DONE
-    assert set(project.pushed) == set(project.tasks)
-    tags = {i: pushed["result"][0]["from_name"] for i, pushed in project.pushed.items()}
-    assert {tags[i] for i in before} == {"label"}
-    assert {tags[i] for i in set(tags) - before} == {"thing"}
-
-
-def test_tasks_deleted_before_the_scan_came_to_them_are_not_left_over(
-    services: Services, job: Job, project: FakeProject
-) -> None:
-    def delete(call: str) -> None:
-        if call == "read_after" and project.calls.count("read_after") == 1:
-            for task_id in range(240, 251):
-                del project.tasks[task_id]
-
-    project.before = delete
-    ended = work(services, job, project)
-    progress = progress_of(ended, count_tasks(services.database, job.id), now=datetime.now(UTC))
-    assert (progress.total, progress.queued, progress.done) == (239, 0, 239)
-
-
-def test_task_named_again_is_tried_again(
-    services: Services, job: Job, project: FakeProject, image_server: ImageServer
-) -> None:
-    project.tasks[1] = {"image": MISSING}
-
-    def name_again(call: str) -> None:
-        if call == "keep_tabs" and project.calls.count("keep_tabs") == 2:
-            image_server.serve(MISSING, png(20, 10))
-            assert add_tasks(services.database, job.id, {1, 2})
-
-    project.before = name_again
-    assert work(services, job, project).state == JobState.DONE
-    assert set(project.pushed) == set(project.tasks)
-    assert project.predictions[2] == project.predictions[1]
 
 
 def test_other_model_in_service_ends_a_job_half_way(
