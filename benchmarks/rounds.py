@@ -53,7 +53,7 @@ def decode_all(paths: Sequence[Path]) -> list[Image]:
 
 
 def run_engine(engine: YoloEngine, images: Sequence[Image]) -> None:
-    """Detect in full batches: sorted by input shape, which is the hardest baseline to come near."""
+    """Detect in batches that are full because images are sorted by input shape, which no stream can do."""
     ordered = sorted(images, key=engine.batch_key)
     for start in range(0, len(ordered), BATCH):
         engine.detect(ordered[start : start + BATCH], threshold=THRESHOLD)
