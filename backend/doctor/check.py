@@ -146,6 +146,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     def work() -> None:
         try:
             future.set_result(call())
+        # The end of a thread: whatever it is, who waits for the answer must hear of it.
         except BaseException as error:
             future.set_exception(error)
 
