@@ -9,7 +9,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From below to above. An entry names a module, or with a closing dot a package and all in it.
 LAYERS = {
-    "words": ["backend", "backend.entities", "backend.errors", "backend.settings"],
+    "words": [
+        "backend",
+        "backend.entities",
+        "backend.errors",
+        "backend.review.entities",
+        "backend.settings",
+    ],
     "pure": [
         "backend.contours",
         "backend.geometry",

@@ -1,70 +1,27 @@
 """Tables. They are not entities: functions of this package turn one into the other.
 
-The same SQL serves SQLite and PostgreSQL. A change here needs a migration in `migrations/versions`;
-a test compares the two.
+A change here needs a migration in `migrations/versions`; a test compares the two.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-# SQLite numbers rows by itself only where the key is INTEGER.
-RowId = BigInteger().with_variant(Integer, "sqlite")
-Json = JSON()
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Point in time, always UTC and aware; SQLite keeps no time zone of its own."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store as UTC; a naive time is refused, since nobody knows what it means."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read as aware UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class SqlBase(DeclarativeBase):
-    """Base of all tables. Constraints have names, so migrations can change them on both databases."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+from backend.store.base import Json, RowId, SqlBase, UtcDateTime
 
 
 class SqlProject(SqlBase):

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from backend.settings import read_settings
-from backend.store.tables import SqlBase
+from backend.store.ledger_tables import SqlBase
 
 
 def _migrate(connection: Connection) -> None:

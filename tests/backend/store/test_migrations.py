@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from backend.errors import DatabaseUnavailable
 from backend.store.database import Database, open_database
-from backend.store.tables import SqlBase
+from backend.store.ledger_tables import SqlBase
 
 ROOT = Path(__file__).resolve().parents[3]
 OPEN = """

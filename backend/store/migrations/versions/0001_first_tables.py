@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from backend.store.tables import RowId, UtcDateTime
+from backend.store.base import RowId, UtcDateTime
 
 revision = "0001"
 down_revision = None

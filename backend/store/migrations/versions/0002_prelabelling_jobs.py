@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from backend.store.tables import UtcDateTime
+from backend.store.base import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"
