@@ -2,25 +2,58 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.worker import Worker
 
+from backend.labelstudio.project_annotations import ProjectAnnotations
 from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
 from backend.prelabel.work import work_on_job
+from backend.queue import EVENTS
+from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
-from backend.review.ingest import process_project_events
+from backend.review.ingest import EventProcessor
+from backend.review.sync_start import SYNC_JOB, work_on_sync
 from backend.services import Services
 from backend.settings import read_settings
+from backend.store.event_queue import pending_ids
+
+# After so long a job makes room for other projects; what waits gets a job of its own.
+_TURN_SECONDS = 20.0
 
 
 def process_events(project_id: int | None) -> int:
-    """Process one project's waiting events; return how many there were."""
+    """Process one project's waiting events; return how many it did."""
     with _services() as services:
         services.queue.job_started(PROCESS_JOB, project_id)
-        return process_project_events(services.database, services.pipeline.planner, project_id)
+        processor = EventProcessor(
+            services.database, services.pipeline.planner, _accountant(services, project_id)
+        )
+        end = monotonic() + _TURN_SECONDS
+        done = processor.process(project_id, is_time_up=lambda: monotonic() > end)
+        if pending_ids(services.database, project_id, limit=1):
+            services.queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
+        return done
+
+
+def sync_project(project_id: int) -> bool:
+    """Compare the project's ledger with Label Studio for a while, and queue the rest; True if all is done."""
+    with _services() as services:
+        services.queue.job_started(SYNC_JOB, project_id)
+        if not services.settings.label_studio_api_key.get_secret_value():
+            return False  # `doctor` says so; to try again would not help
+        end, worker_key = monotonic() + _TURN_SECONDS, _worker_key()
+        sync = work_on_sync(
+            services.database,
+            services.queue,
+            ProjectAnnotations(services.label_studio, project_id),
+            project_id,
+            is_time_up=lambda: monotonic() > end or _is_worker_stopping(services, worker_key),
+        )
+        return not sync.is_running
 
 
 def prelabel(job_id: str) -> str:
@@ -37,6 +70,11 @@ def prelabel(job_id: str) -> str:
             is_stopping=lambda: _is_worker_stopping(services, worker_key),
         )
         return job.state
+
+
+def _accountant(services: Services, project_id: int | None) -> Accountant:
+    label_studio = ProjectAnnotations(services.label_studio, project_id or 0)
+    return Accountant(services.database, label_studio.version_of_prediction)
 
 
 @contextmanager

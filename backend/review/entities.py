@@ -129,6 +129,53 @@ class Tally:
         return self.added + self.relabelled_to
 
 
+class ShownBy(StrEnum):
+    """How the prediction was found that an annotation is compared with.
+
+    `assumed`: Label Studio names a parent prediction, but could not be asked which version that is of.
+    """
+
+    PARENT = "parent prediction"
+    REGION_IDS = "region ids"
+    NEWEST = "newest before it"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPrediction:
+    """A prediction of the log that did not fail, without its regions' geometry; `id` is the log's."""
+
+    id: int
+    task_id: int
+    version: str
+    is_blind: bool
+    served_at: datetime
+    region_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An annotation compared with the prediction that its annotator started from.
+
+    `shown` is None where there was none, or where the annotation was skipped: then nothing is corrected.
+    `problems` say which of its results could not be compared.
+    """
+
+    annotation: Annotation
+    digest: str
+    shown: LoggedPrediction | None
+    shown_by: ShownBy | None
+    corrections: tuple[Correction, ...]
+    problems: tuple[str, ...]
+
+
+class FoundBy(StrEnum):
+    """How we learnt of an annotation first."""
+
+    WEBHOOK = "webhook"
+    SYNC = "sync"
+
+
 class ReviewState(StrEnum):
     """How far a task is on its way into a model."""
 

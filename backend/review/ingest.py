@@ -1,41 +1,171 @@
-"""Process stored events. Every event may be processed twice with the same outcome."""
+"""Process stored events. Every event may be processed twice, and in any order, with the same outcome."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy.orm import Session
 
-from backend.errors import AppError
+from backend.entities import ControlTag
+from backend.errors import AppError, LabelConfigError
 from backend.inference.plan import Planner
+from backend.labelstudio.changes import Changes, read_changes
+from backend.labelstudio.label_config import parse_label_config
+from backend.labelstudio.task_image import task_image
+from backend.review.account import Accountant
+from backend.review.entities import Account, FoundBy
 from backend.store.database import Database
-from backend.store.event_log import mark_processed, pending_events
+from backend.store.event_queue import (
+    StoredEvent,
+    claim_event,
+    mark_processed,
+    mark_processed_up_to,
+    newest_pending,
+    pending_ids,
+    read_event,
+)
+from backend.store.ledger import (
+    delete_annotations,
+    delete_project,
+    delete_tasks,
+    hold_project,
+    put_accounts,
+    put_tasks,
+)
 from backend.store.projects import store_project
+from backend.store.review_rows import settle_reviews
+from backend.store.training_requests import note_training_request
 
 log = structlog.get_logger(__name__)
 
-# What these change is read from the newest of them; annotations wait in the inbox for their own account.
+# What these change is read from the newest of them.
 PROJECT_ACTIONS = ("PROJECT_CREATED", "PROJECT_UPDATED")
 _BATCH = 500
+_NO_PROJECT = "It names no project, so nothing can be told from it; the next sync finds what it meant."
 
 
-def process_project_events(database: Database, planner: Planner, project_id: int | None) -> int:
-    """Keep the project's labeling config and model version current; return how many events were processed.
+class EventProcessor:
+    """Turns one project's waiting events into its ledger.
 
-    A config that cannot work is remembered without a version, so that `status` can show it.
+    Args:
+        database: Where events and ledger are.
+        planner: Tells which model version serves a labeling config.
+        accountant: Compares annotations with what was shown.
     """
-    done = 0
-    while events := pending_events(database, actions=PROJECT_ACTIONS, project_id=project_id, limit=_BATCH):
-        _, _, newest = events[-1]
-        xml = (newest.get("project") or {}).get("label_config")
-        error = None
+
+    def __init__(self, database: Database, planner: Planner, accountant: Accountant) -> None:
+        self._database = database
+        self._planner = planner
+        self._accountant = accountant
+
+    def process(self, project_id: int | None, *, is_time_up: Callable[[], bool] = lambda: False) -> int:
+        """Process the events that wait, until time is up; return how many there were.
+
+        Raises:
+            DatabaseUnavailable: what is not processed waits on.
+        """
+        done = self._process_project(project_id)
+        while ids := pending_ids(self._database, project_id, limit=_BATCH):
+            for event_id in ids:
+                if is_time_up():
+                    return done
+                done += self._process_safely(project_id, event_id)
+        return done
+
+    def _process_project(self, project_id: int | None) -> int:
+        """Keep the project's labeling config and model version current.
+
+        A config that cannot work is remembered without a version, so that `status` can show it.
+        """
+        newest = newest_pending(self._database, project_id, actions=PROJECT_ACTIONS)
+        if newest is None:
+            return 0
+        xml = (newest.payload.get("project") or {}).get("label_config")
+        now, error = datetime.now(UTC), None
         if project_id is not None and isinstance(xml, str):
             try:
-                version: str | None = planner.plan(xml).version
+                version: str | None = self._planner.plan(xml).version
             except AppError as failure:
                 version, error = None, failure.message
                 log.warning("project_config_unusable", project=project_id, detail=failure.message)
-            now = datetime.now(UTC)
-            store_project(database, project_id, label_config=xml, model_version=version, now=now)
-        for event_id, _, _ in events:
-            mark_processed(database, event_id, now=datetime.now(UTC), error=error)
-        done += len(events)
-    return done
+            store_project(self._database, project_id, label_config=xml, model_version=version, now=now)
+        with self._database.write() as session:
+            return mark_processed_up_to(
+                session, project_id, newest.id, actions=PROJECT_ACTIONS, now=now, error=error
+            )
+
+    def _process_safely(self, project_id: int | None, event_id: int) -> int:
+        try:
+            return self._process_one(project_id, event_id)
+        except (AppError, BaseTimeoutException):
+            raise
+        except Exception as error:  # one event that we cannot digest must not hold up all others
+            log.error("event_failed", project=project_id, row=event_id, exc_info=error)
+            text = f"The event could not be processed ({type(error).__name__}); the next sync repairs it."
+            with self._database.write() as session:
+                mark_processed(session, event_id, now=datetime.now(UTC), error=text)
+            return 1
+
+    def _process_one(self, project_id: int | None, event_id: int) -> int:
+        event = read_event(self._database, event_id)
+        if event is None:
+            return 0
+        if project_id is None:
+            with self._database.write() as session:
+                mark_processed(session, event_id, now=datetime.now(UTC), error=_NO_PROJECT)
+            return 1
+        # All that takes long is done before the transaction begins, since writers wait for each other.
+        changes = read_changes(event.action, event.payload)
+        # The event's own project is the one whose ledger is held.
+        annotations = [replace(annotation, project_id=project_id) for annotation in changes.annotations]
+        accounts = self._accountant.accounts_of(project_id, annotations)
+        images = _images(changes, event.payload)
+        with self._database.write() as session:
+            is_there = hold_project(session, project_id)
+            if not claim_event(session, event_id):
+                return 0
+            if is_there:
+                _apply(session, project_id, event, changes, accounts, images)
+            error = " ".join(changes.problems) or None
+            mark_processed(session, event_id, now=datetime.now(UTC), error=error)
+        return 1
+
+
+def _apply(
+    session: Session,
+    project_id: int,
+    event: StoredEvent,
+    changes: Changes,
+    accounts: list[Account],
+    images: Mapping[int, str | None],
+) -> None:
+    now = event.received_at
+    touched = set(images) | {account.annotation.task_id for account in accounts}
+    known = dict.fromkeys(touched) | dict(images)
+    put_tasks(session, project_id, known, found_by=FoundBy.WEBHOOK, seen_at=now)
+    put_accounts(session, accounts, found_by=FoundBy.WEBHOOK, seen_at=now)
+    touched |= delete_annotations(session, project_id, changes.deleted_annotations, now=now)
+    delete_tasks(session, project_id, changes.deleted_tasks, now=now)
+    settle_reviews(session, touched | set(changes.deleted_tasks))
+    if changes.asks_for_training:
+        note_training_request(session, project_id, asked_at=now)
+    if changes.is_project_deleted:
+        delete_project(session, project_id, now=now)
+
+
+def _images(changes: Changes, payload: Mapping[str, Any]) -> dict[int, str | None]:
+    """Return the image's address of each task that the event describes."""
+    tasks = {task.id: task.data for task in changes.tasks if task.id is not None}
+    if not tasks:
+        return {}
+    controls: tuple[ControlTag, ...] = ()
+    xml = (payload.get("project") or {}).get("label_config")
+    if isinstance(xml, str):
+        try:
+            controls = parse_label_config(xml)
+        except LabelConfigError:
+            pass  # a config in the making; the first text of the task's data names the picture then
+    return {task_id: task_image(data, controls) for task_id, data in tasks.items()}

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import alembic.command
 import alembic.config
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
@@ -22,6 +22,9 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from backend.errors import DatabaseUnavailable, SettingsError
+from backend.store.sqlite_lock import begin_writing
+
+Item = TypeVar("Item")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that no other program uses as an advisory lock in the same PostgreSQL database.
@@ -35,7 +38,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writer = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writer = engine.execution_options(is_sqlite_writer=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -104,13 +107,35 @@ def open_database(address: str, *, timeout: float) -> Database:
     return Database(engine)
 
 
+def chunks(items: Sequence[Item], size: int = 500) -> Iterator[Sequence[Item]]:
+    """Yield the items in runs of at most `size`: a statement takes a limited number of values."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def hold_lock(session: Session, number: int) -> None:
+    """Hold a lock until the transaction ends; another transaction that asks for the same number waits.
+
+    SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
 def insert_ignoring(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert rows, leaving out those whose key is there already; return how many were new."""
+    return len(insert_new(session, table, rows, returning=next(iter(table.primary_key.columns))))
+
+
+def insert_new(
+    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *, returning: Column[Any]
+) -> list[Any]:
+    """Insert rows, leaving out those whose key is there already; return a column of those that were new."""
     if not rows:
-        return 0
+        return []
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table).values(list(rows)).on_conflict_do_nothing()
-    return len(session.execute(statement.returning(*table.primary_key.columns)).all())
+    return list(session.scalars(statement.returning(returning)))
 
 
 def upsert(session: Session, table: Table, row: Mapping[str, Any]) -> None:
@@ -144,7 +169,7 @@ def _create_engine(address: str, timeout: float) -> Engine:
                 )
             _make_folder(Path(url.database).parent)
             engine = create_engine(url, connect_args={"timeout": timeout}, hide_parameters=True)
-            _prepare_sqlite(engine)
+            _prepare_sqlite(engine, timeout)
             return engine
         if url.get_backend_name() == "postgresql":
             # psycopg 3 is the driver that is installed; "postgresql://" alone would ask for psycopg2.
@@ -167,7 +192,7 @@ def _make_folder(folder: Path) -> None:
         raise DatabaseUnavailable(f"The folder {folder} for the database cannot be made: {error}.") from None
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, timeout: float) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the transaction's kind is chosen in _begin
@@ -177,7 +202,10 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+        if connection.get_execution_options().get("is_sqlite_writer"):
+            begin_writing(connection, timeout=timeout)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
 
 @contextmanager

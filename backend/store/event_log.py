@@ -1,14 +1,37 @@
 """Events as they came. Each is committed before Label Studio gets its answer."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, select
 
 from backend.entities import WebhookEvent
-from backend.store.database import Database, insert_ignoring
+from backend.store.database import Database, insert_new
 from backend.store.tables import SqlEvent
+
+
+def store_events(database: Database, events: Sequence[tuple[WebhookEvent, datetime]]) -> list[bool]:
+    """Store events with the time each came, all or none; tell of each whether it was new.
+
+    Raises:
+        DatabaseUnavailable: none is stored.
+    """
+    rows = [
+        {
+            "key": event.key,
+            "action": event.action,
+            "project_id": event.project_id,
+            "payload": dict(event.payload),
+            "received_at": came_at,
+        }
+        for event, came_at in events
+    ]
+    table = _table()
+    with database.write() as session:
+        new = set(insert_new(session, table, rows, returning=table.c.key))
+    # Of two copies that came together the first is the new one.
+    first = {event.key: place for place, (event, _) in reversed(list(enumerate(events)))}
+    return [event.key in new and first[event.key] == place for place, (event, _) in enumerate(events)]
 
 
 def store_event(database: Database, event: WebhookEvent, *, now: datetime) -> bool:
@@ -17,43 +40,8 @@ def store_event(database: Database, event: WebhookEvent, *, now: datetime) -> bo
     Raises:
         DatabaseUnavailable: it is not stored.
     """
-    row = {
-        "key": event.key,
-        "action": event.action,
-        "project_id": event.project_id,
-        "payload": dict(event.payload),
-        "received_at": now,
-    }
-    with database.write() as session:
-        return bool(insert_ignoring(session, _table(), [row]))
-
-
-def pending_events(
-    database: Database, *, actions: Collection[str], project_id: int | None, limit: int
-) -> list[tuple[int, str, dict[str, Any]]]:
-    """Return (row id, action, payload) of unprocessed events of one project, in order of arrival."""
-    with database.read() as session:
-        query = (
-            select(SqlEvent.id, SqlEvent.action, SqlEvent.payload)
-            .where(SqlEvent.processed_at.is_(None), SqlEvent.project_id == project_id)
-            .where(SqlEvent.action.in_(actions))
-            .order_by(SqlEvent.id)
-            .limit(limit)
-        )
-        return [(row.id, row.action, row.payload) for row in session.execute(query)]
-
-
-def projects_with_pending(database: Database, *, actions: Collection[str]) -> list[int | None]:
-    """Return the projects that have unprocessed events of these actions."""
-    with database.read() as session:
-        query = select(SqlEvent.project_id).where(SqlEvent.processed_at.is_(None)).distinct()
-        return list(session.scalars(query.where(SqlEvent.action.in_(actions))))
-
-
-def mark_processed(database: Database, event_id: int, *, now: datetime, error: str | None = None) -> None:
-    """Note that an event was dealt with, or why it could not be."""
-    with database.write() as session:
-        session.execute(update(SqlEvent).where(SqlEvent.id == event_id).values(processed_at=now, error=error))
+    [is_new] = store_events(database, [(event, now)])
+    return is_new
 
 
 def count_events(database: Database) -> dict[tuple[int | None, str], int]:

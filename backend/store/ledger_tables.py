@@ -29,6 +29,7 @@ class SqlAnnotation(SqlBase):
 
     `digest` is of the content, `seen_at` the moment up to which what is stored here is known to be true.
     `shown_id` is the logged prediction that it is compared with, and `shown_by` how that one was found.
+    Where only its deletion is known, `task_id` is null and `digest` empty.
     """
 
     __tablename__ = "annotation"
@@ -40,7 +41,7 @@ class SqlAnnotation(SqlBase):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     project_id: Mapped[int] = mapped_column(BigInteger)
-    task_id: Mapped[int] = mapped_column(BigInteger)
+    task_id: Mapped[int | None] = mapped_column(BigInteger)
     annotator: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -152,7 +153,6 @@ class SqlParentPrediction(SqlBase):
     __tablename__ = "parent_prediction"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    task_id: Mapped[int | None] = mapped_column(BigInteger)
     version: Mapped[str] = mapped_column(Text)
 
 
@@ -160,7 +160,8 @@ class SqlSync(SqlBase):
     """How far the comparison of a project with Label Studio is, and what the last one found.
 
     `cursor` is the highest task id that the pass has read; `changed_since` is null in a full pass.
-    `synced_to` is the moment up to which all changes are known, `full_at` the start of the last full pass.
+    `synced_to` is the moment up to which all changes are known, `full_at` the start of the last full pass,
+    `gone_at` when Label Studio was found without the project.
     """
 
     __tablename__ = "sync"
@@ -177,6 +178,7 @@ class SqlSync(SqlBase):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     synced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     full_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None] = mapped_column(Text)
 
 

@@ -34,6 +34,12 @@ def list_projects(database: Database) -> list[tuple[int, str | None, datetime]]:
         return [(row.id, row.model_version, row.updated_at) for row in session.execute(query)]
 
 
+def label_config_of(database: Database, project_id: int) -> str | None:
+    """Return the project's labeling config as it was last seen; None for a project that never called."""
+    with database.read() as session:
+        return session.scalar(select(SqlProject.label_config).where(SqlProject.id == project_id))
+
+
 def store_model_versions(database: Database, checkpoints: Iterable[Checkpoint], *, now: datetime) -> None:
     """Remember weights that serve; those that are known already stay as they are."""
     rows = [

@@ -46,7 +46,7 @@ def locked(database: Database) -> Iterator[None]:
     """Hold the lock that a writer of events needs."""
     with database.engine.connect() as other:
         if database.engine.dialect.name == "sqlite":
-            other.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin()
+            other.execution_options(is_sqlite_writer=True).begin()
         else:
             other.execute(text("LOCK TABLE event IN ACCESS EXCLUSIVE MODE"))
         yield

@@ -9,13 +9,14 @@ from sqlalchemy import select
 
 from backend.entities import WebhookEvent
 from backend.store.database import Database
-from backend.store.event_log import (
-    count_events,
-    latest_event_id,
+from backend.store.event_log import count_events, latest_event_id, store_event
+from backend.store.event_queue import (
+    claim_event,
     mark_processed,
-    pending_events,
+    newest_pending,
+    pending_ids,
     projects_with_pending,
-    store_event,
+    read_event,
 )
 from backend.store.tables import SqlEvent
 
@@ -30,8 +31,8 @@ def store(
 
 
 def pending(database: Database, project: int | None = 7, limit: int = 100) -> list[Any]:
-    rows = pending_events(database, actions=ACTIONS, project_id=project, limit=limit)
-    return [payload.get("n") for _, _, payload in rows]
+    events = [read_event(database, event) for event in pending_ids(database, project, limit=limit)]
+    return [event.payload.get("n") for event in events if event]
 
 
 def test_event_is_stored_once_and_the_first_stays(database: Database) -> None:
@@ -81,24 +82,52 @@ def test_pending_events_come_in_order_of_arrival_up_to_the_limit(database: Datab
     assert pending(database, limit=2) == [0, 1]
 
 
-def test_pending_events_are_of_one_project_and_the_actions_asked_for(database: Database) -> None:
+def test_pending_events_are_of_one_project(database: Database) -> None:
     store(database, "a", project=7, n=1)
     store(database, "b", project=8, n=2)
     store(database, "c", project=None, n=3)
-    store(database, "d", action="ANNOTATION_CREATED", n=4)
     assert [pending(database, project) for project in (7, 8, None, 9)] == [[1], [2], [3], []]
-    assert set(projects_with_pending(database, actions=ACTIONS)) == {7, 8, None}
+    assert set(projects_with_pending(database)) == {7, 8, None}
+
+
+def test_newest_pending_event_is_of_the_actions_asked_for(database: Database) -> None:
+    store(database, "a", n=1)
+    store(database, "b", n=2)
+    store(database, "c", action="ANNOTATION_CREATED", n=3)
+    newest = newest_pending(database, 7, actions=ACTIONS)
+    assert newest is not None and newest.payload == {"n": 2}
+    assert newest_pending(database, 8, actions=ACTIONS) is None
 
 
 def test_processed_event_is_no_longer_pending_and_keeps_its_error(database: Database) -> None:
     store(database, "a", n=1)
-    [(row, _, _)] = pending_events(database, actions=ACTIONS, project_id=7, limit=1)
-    mark_processed(database, row, now=NOW, error="no such label")
+    [row] = pending_ids(database, 7, limit=1)
+    with database.write() as session:
+        assert claim_event(session, row)
+        mark_processed(session, row, now=NOW, error="no such label")
     assert pending(database) == []
-    assert projects_with_pending(database, actions=ACTIONS) == []
+    assert projects_with_pending(database) == []
     with database.read() as session:
         event = session.scalars(select(SqlEvent)).one()
         assert (event.processed_at, event.error, event.received_at) == (NOW, "no such label", NOW)
+
+
+def test_event_is_claimed_by_one_alone(database: Database) -> None:
+    store(database, "a", n=1)
+    [row] = pending_ids(database, 7, limit=1)
+    claimed = []
+
+    def process() -> None:
+        with database.write() as session:
+            claimed.append(claim_event(session, row))
+            mark_processed(session, row, now=NOW)
+
+    threads = [threading.Thread(target=process) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == [False] * 7 + [True]
 
 
 def test_events_are_counted_by_project_and_action(database: Database) -> None:

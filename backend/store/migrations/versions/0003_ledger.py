@@ -16,7 +16,6 @@ def upgrade() -> None:
     op.create_table(
         "parent_prediction",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("task_id", sa.BigInteger()),
         sa.Column("version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_parent_prediction"),
     )
@@ -60,6 +59,7 @@ def upgrade() -> None:
         sa.Column("finished_at", UtcDateTime()),
         sa.Column("synced_to", UtcDateTime()),
         sa.Column("full_at", UtcDateTime()),
+        sa.Column("gone_at", UtcDateTime()),
         sa.Column("error", sa.Text()),
         sa.PrimaryKeyConstraint("project_id", name="pk_sync"),
     )
@@ -74,7 +74,7 @@ def upgrade() -> None:
         "annotation",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("project_id", sa.BigInteger(), nullable=False),
-        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger()),
         sa.Column("annotator", sa.BigInteger()),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),

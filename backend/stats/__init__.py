@@ -1,0 +1,1 @@
+"""Figures from the ledger: how good a model is, and how sure that is."""

@@ -1,0 +1,132 @@
+"""A project that keeps tasks and annotations in memory, as Label Studio would, and fails as told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backend.entities import Task
+from backend.errors import LabelStudioError
+from backend.labelstudio.project_annotations import ProjectCounts, ReadTask
+from backend.review.entities import Annotation
+from tests.backend.label_configs import BOXES
+
+PROJECT = 7
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def box(label: str = "car", *, region_id: str = "r1", x: float = 10.0) -> dict[str, Any]:
+    """Return a result as Label Studio sends it."""
+    value = {"x": x, "y": 20.0, "width": 30.0, "height": 40.0, "rotation": 0, "rectanglelabels": [label]}
+    return {
+        "id": region_id,
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": 200,
+        "original_height": 100,
+        "value": value,
+    }
+
+
+class FakeAnnotatedProject:
+    """Plays one project. `before` is called with the name of each call, and may raise.
+
+    Its clock moves a minute with each change and stands still else; `unreadable` are tasks that hold an
+    annotation beside the others that cannot be read.
+    """
+
+    def __init__(self, tasks: int = 0, *, first: int = 1) -> None:
+        self.clock = START
+        self.tasks: dict[int, Mapping[str, Any]] = {}
+        self.changed: dict[int, datetime] = {}
+        self.annotations: dict[int, Annotation] = {}
+        self.unreadable: set[int] = set()
+        self.is_there = True
+        self.most_tasks = 10**9
+        self.before: Callable[[str], None] = lambda call: None
+        self.calls: list[str] = []
+        self.limits: list[int] = []
+        self.since: list[datetime | None] = []
+        for task_id in range(first, first + tasks):
+            self.add_task(task_id)
+
+    def add_task(self, task_id: int) -> None:
+        self.tasks[task_id] = {"image": f"s3://bucket/{task_id}.jpg"}
+        self._touch(task_id)
+
+    def annotate(self, annotation_id: int, task_id: int, *results: Mapping[str, Any], **changes: Any) -> None:
+        now = self._touch(task_id)
+        made = Annotation(
+            id=annotation_id,
+            project_id=PROJECT,
+            task_id=task_id,
+            annotator=1,
+            created_at=now,
+            updated_at=now,
+            lead_time=2.5,
+            is_cancelled=False,
+            is_ground_truth=False,
+            parent_prediction=None,
+            result=results or (box(),),
+        )
+        self.annotations[annotation_id] = replace(made, **changes)
+
+    def change(self, annotation_id: int, *, keeps_time: bool = False, **changes: Any) -> None:
+        """Change an annotation; some of what Label Studio does leaves its own time where it is."""
+        old = self.annotations[annotation_id]
+        now = self._touch(old.task_id)
+        if not keeps_time:
+            changes = {"updated_at": now, **changes}
+        self.annotations[annotation_id] = replace(old, **changes)
+
+    def delete(self, annotation_id: int) -> None:
+        self._touch(self.annotations.pop(annotation_id).task_id)
+
+    def delete_task(self, task_id: int) -> None:
+        self.annotations = {i: a for i, a in self.annotations.items() if a.task_id != task_id}
+        del self.tasks[task_id], self.changed[task_id]
+
+    def read_after(self, last_id: int, *, changed_since: datetime | None, limit: int) -> list[ReadTask]:
+        self._called("read_after")
+        self.limits.append(limit)
+        self.since.append(changed_since)
+        if limit > self.most_tasks:
+            raise LabelStudioError("Label Studio does not answer (ReadTimeout).")
+        since = changed_since or datetime.min.replace(tzinfo=UTC)
+        found = [i for i in sorted(self.tasks) if i > last_id and self.changed[i] >= since][:limit]
+        return [self._read(task_id) for task_id in found]
+
+    def counts(self) -> ProjectCounts:
+        self._called("counts")
+        skipped = sum(annotation.is_cancelled for annotation in self.annotations.values())
+        there = len(self.annotations) + len(self.unreadable)
+        return ProjectCounts(tasks=len(self.tasks), annotations=there - skipped, skipped=skipped)
+
+    def label_config(self) -> str:
+        self._called("label_config")
+        return BOXES
+
+    def now(self) -> datetime:
+        self._called("now")
+        return self.clock
+
+    def version_of_prediction(self, prediction_id: int) -> str:
+        self._called("version_of_prediction")
+        return ""
+
+    def _read(self, task_id: int) -> ReadTask:
+        own = tuple(a for a in self.annotations.values() if a.task_id == task_id)
+        problems = ("Annotation 99 is odd.",) if task_id in self.unreadable else ()
+        return ReadTask(Task(task_id, self.tasks[task_id]), own, problems)
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        self.before(name)
+        if not self.is_there:
+            raise LabelStudioError("Label Studio has no such project.", refused_with=404)
+
+    def _touch(self, task_id: int) -> datetime:
+        self.clock += timedelta(minutes=1)
+        self.changed[task_id] = self.clock
+        return self.clock
