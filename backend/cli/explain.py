@@ -95,8 +95,8 @@ def _chosen(found: ExplainedTask, annotation_id: int | None) -> ExplainedAnnotat
         there = ", ".join(str(one.id) for one in compared) or "none"
         which = "the annotation that counts" if annotation_id is None else f"annotation {annotation_id}"
         raise NotFound(
-            f"Nothing to draw: {which} of task {found.task_id} was not compared with a prediction. Annotations "
-            f"that were: {there}."
+            f"Nothing to draw: {which} of task {found.task_id} was not compared with a prediction. "
+            f"Annotations that were: {there}."
         )
     return wanted[0]
 
