@@ -122,7 +122,7 @@ class SqlReview(SqlBase):
     __tablename__ = "review"
     __table_args__ = (
         CheckConstraint("state IN ('not_viewed', 'viewed', 'taken_in_training')", name="state"),
-        Index(None, "project_id", "state", "task_id"),
+        Index(None, "project_id", "deleted_at", "state", "task_id"),
         Index(None, "project_id", "task_id"),
     )
 

@@ -117,6 +117,14 @@ def test_assignment_gives_up_the_best_pair_for_the_best_sum() -> None:
     assert found(shown, annotated) == {("p", "x", MatchedBy.OVERLAP), ("q", "y", MatchedBy.OVERLAP)}
 
 
+def test_equal_sums_are_decided_alike_from_either_side() -> None:
+    twins = [region("p"), region("q")]
+    others = [region("x", moved(20)), region("y")]
+    forth = {(one, other) for one, other, _ in found(twins, others)}
+    assert forth == {(one, other) for other, one, _ in found(others, twins)}
+    assert len(forth) == 2
+
+
 @pytest.mark.parametrize(
     ("images", "is_same"),
     [

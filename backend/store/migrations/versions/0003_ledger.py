@@ -43,7 +43,11 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('not_viewed', 'viewed', 'taken_in_training')", name="ck_review_state"),
         sa.PrimaryKeyConstraint("task_id", name="pk_review"),
     )
-    op.create_index("ix_review_project_id_state_task_id", "review", ["project_id", "state", "task_id"])
+    op.create_index(
+        "ix_review_project_id_deleted_at_state_task_id",
+        "review",
+        ["project_id", "deleted_at", "state", "task_id"],
+    )
     op.create_index("ix_review_project_id_task_id", "review", ["project_id", "task_id"])
     op.create_table(
         "sync",
