@@ -1,5 +1,6 @@
 """gunicorn's application: `gunicorn -c python:backend.gunicorn_conf _wsgi:app`."""
 
+import gc
 import threading
 
 import structlog
@@ -21,6 +22,10 @@ def _say(state: RetryCallState) -> None:
 @retry(retry=retry_if_exception_type(Exception), wait=wait_exponential(multiplier=5, max=120), after=_say)
 def _warm_up(services: Services) -> None:
     services.pipeline.warm_up()
+    # What was loaded stays for good. Else looking through all of torch's objects for garbage would stop every
+    # thread for a tenth of a second now and then, in the middle of a request.
+    gc.collect()
+    gc.freeze()
     log.info("model_ready", version=services.pipeline.check())
 
 

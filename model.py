@@ -104,5 +104,5 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
         given = positional | kwargs
         data = given.get("data")
         body = {**data, "action": given.get("event")} if isinstance(data, Mapping) else data
-        receive_event(body, database=self._services.database, queue=self._services.queue)
+        receive_event(body, events=self._services.events, queue=self._services.queue)
         return {}

@@ -7,7 +7,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from backend.endpoints import jobs, operations, protocol, webhook
+from backend.endpoints import jobs, operations, protocol, quality, reviews, webhook
 from backend.endpoints.context import attach_services
 from backend.errors import AppError, PayloadTooLarge
 from backend.services import Services
@@ -29,6 +29,8 @@ def create_app(services: Services) -> Flask:
         operations.guarded_blueprint,
         protocol.blueprint,
         jobs.blueprint,
+        quality.blueprint,
+        reviews.blueprint,
         webhook.blueprint,
     ):
         app.register_blueprint(blueprint)

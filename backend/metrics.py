@@ -42,7 +42,9 @@ class Metrics:
         self.failures = Counter(
             "yolo_sam_task_failures", "Tasks without a prediction.", ["reason"], registry=registry
         )
-        self.events = Counter("yolo_sam_events", "Webhook events received.", ["outcome"], registry=registry)
+        self.events = Counter(
+            "yolo_sam_events", "Webhook events received.", ["action", "outcome"], registry=registry
+        )
 
     def render(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

@@ -18,6 +18,7 @@ from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.settings import Settings
 from backend.store.database import Database, open_database
+from backend.store.event_writer import EventWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Services:
 
     settings: Settings
     database: Database
+    events: EventWriter
     queue: JobQueue
     label_studio: LabelStudioClient
     media: MediaLoader
@@ -51,6 +53,7 @@ class Services:
         return cls(
             settings=settings,
             database=database,
+            events=EventWriter(database),
             queue=JobQueue(settings.redis_address),
             label_studio=label_studio,
             media=media,

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
+from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
@@ -19,6 +20,8 @@ from backend.errors import SettingsError
 
 # Linux refuses a longer path for a Unix socket (sun_path holds 108 bytes, the closing zero included).
 UNIX_SOCKET_MAX_BYTES = 107
+# Empty means "not set", so "never" needs a word.
+_OFF = "off"
 
 
 class Settings(BaseSettings):
@@ -123,6 +126,11 @@ class Settings(BaseSettings):
     media_allowed_hosts: str = Field(
         "", description="Host names on private addresses that images may come from, separated by commas."
     )
+    sync_cron: str = Field(
+        "17 * * * *",
+        description="When the ledger is compared with Label Studio, as cron writes it, by this machine's "
+        "time; off: never by itself.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
@@ -133,6 +141,13 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("an address must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("sync_cron")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if value.strip().lower() != _OFF and not (len(value.split()) == 5 and croniter.is_valid(value)):
+            raise ValueError(f'expected five fields as cron has them, such as "17 * * * *", or {_OFF}')
+        return value.strip()
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -174,6 +189,11 @@ class Settings(BaseSettings):
     def redis_address(self) -> str:
         """Address of the Redis in use."""
         return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def sync_times(self) -> str | None:
+        """SYNC_CRON; None for never."""
+        return None if self.sync_cron.lower() == _OFF else self.sync_cron
 
     @property
     def has_basic_auth(self) -> bool:

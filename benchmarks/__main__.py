@@ -2,9 +2,15 @@
 
 import sys
 
-from benchmarks import masks, prelabel, serving
+from benchmarks import masks, prelabel, quality, serving, webhooks
 
-BENCHMARKS = {"serving": serving.main, "prelabel": prelabel.main, "masks": masks.main}
+BENCHMARKS = {
+    "serving": serving.main,
+    "prelabel": prelabel.main,
+    "masks": masks.main,
+    "quality": quality.main,
+    "webhooks": webhooks.main,
+}
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def backend_server(data_dir: Path, weights: Path, label_studio_url: str, **setti
         **settings,
     }
     gunicorn = ["-m", "gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app", "--chdir", str(ROOT)]
-    with _running([sys.executable, *gunicorn], own, folder=data_dir):
+    with running([sys.executable, *gunicorn], own, folder=data_dir):
         wait_until_up(f"http://127.0.0.1:{port}/ready", seconds=START_SECONDS)
         yield f"http://127.0.0.1:{port}"
 
@@ -89,7 +89,7 @@ def label_studio_server(folder: Path) -> Iterator[LabelStudioServer]:
         secret_key=secrets.token_urlsafe(32),
     )
     command = [str(EXECUTABLE), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
-    with _running(command, environment, folder=folder, log=folder / "label-studio.log"):
+    with running(command, environment, folder=folder, log=folder / "label-studio.log"):
         wait_until_up(f"{server.url}/health", seconds=START_SECONDS)
         yield server
 
@@ -99,13 +99,13 @@ def stand_in_server(images: Path) -> Iterator[LabelStudioServer]:
     """Run the stand-in for Label Studio in a process of its own, over the folder's images."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.stand_in", str(images), str(port)]
-    with _running(command, {}, folder=ROOT):
+    with running(command, {}, folder=ROOT):
         wait_until_up(f"http://127.0.0.1:{port}/health", seconds=START_SECONDS)
         yield LabelStudioServer(f"http://127.0.0.1:{port}", "stand-in")
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str], settings: Mapping[str, str], *, folder: Path, log: Path | None = None
 ) -> Iterator[None]:
     environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}

@@ -6,6 +6,7 @@ Jobs of one worker run one after the other, so long ones have a worker of their 
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 
 import structlog
 from redis.exceptions import RedisError
@@ -16,11 +17,11 @@ from backend.errors import AppError, QueueUnavailable
 from backend.prelabel.start import queue_waiting_jobs
 from backend.queue import EVENTS, QUEUES, JobQueue
 from backend.review.inbox import PROCESS_JOB
-from backend.review.ingest import PROJECT_ACTIONS
+from backend.review.sync_start import SyncSchedule, queue_all_syncs
 from backend.settings import Settings
 from backend.start import start_process
 from backend.store.database import Database, open_database
-from backend.store.event_log import projects_with_pending
+from backend.store.event_queue import projects_with_pending
 
 log = structlog.get_logger(__name__)
 
@@ -66,15 +67,30 @@ def _run(settings: Settings, names: Sequence[str]) -> None:
     queue = JobQueue(settings.redis_address, read_timeout=None)
     queue.check()
     with closing(open_database(settings.database_address, timeout=settings.database_timeout)) as database:
+        schedule = SyncSchedule(settings.sync_times, now=_local_now())
+        # One kind of worker keeps the syncs, since each would queue them.
+        is_keeper = EVENTS in names
         queue_lost_work(database, queue)
+        if is_keeper:
+            queue_all_syncs(database, queue)
+
+        def sweep() -> None:
+            queue_lost_work(database, queue)
+            if is_keeper:
+                schedule.queue_due(database, queue, now=_local_now())
+
         log.info("worker_ready", queues=",".join(names))
         queues = [Queue(name, connection=queue.redis) for name in names]
         worker = _SweepingWorker(
             queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS, worker_ttl=_WORKER_TTL
         )
-        worker.sweep = lambda: queue_lost_work(database, queue)
+        worker.sweep = sweep
         # The scheduler brings back jobs that failed and may be tried again.
         worker.work(logging_level="WARNING", with_scheduler=True)
+
+
+def _local_now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def queue_lost_work(database: Database, queue: JobQueue) -> None:
@@ -83,7 +99,7 @@ def queue_lost_work(database: Database, queue: JobQueue) -> None:
     Raises:
         DatabaseUnavailable, QueueUnavailable: one of them does not answer.
     """
-    for project_id in projects_with_pending(database, actions=PROJECT_ACTIONS):
+    for project_id in projects_with_pending(database):
         queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
     queue_waiting_jobs(database, queue)
 

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from backend.cli import connect, doctor, jobs, prelabel, status
+from backend.cli import connect, doctor, explain, jobs, prelabel, quality, reviews, status, sync
 from backend.errors import AppError
 
 app = typer.Typer(
@@ -14,7 +14,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (connect.connect, doctor.doctor, prelabel.prelabel, jobs.jobs, status.status):
+for command in (
+    connect.connect,
+    doctor.doctor,
+    explain.explain,
+    prelabel.prelabel,
+    jobs.jobs,
+    quality.quality,
+    reviews.reviews,
+    status.status,
+    sync.sync,
+):
     app.command()(command)
 
 

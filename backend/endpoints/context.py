@@ -30,9 +30,14 @@ def read_json() -> object:
 
     Raises:
         BadRequest: not JSON, nested beyond what Python's decoder follows, or holding NaN or Infinity.
+        RequestEntityTooLarge: longer than MAX_BODY_MB.
     """
+    text = request.get_data(cache=False)
+    if request.content_length is None:
+        # A body in chunks is cut off at the limit without a word; one more byte tells.
+        request.stream.read(1)
     try:
-        body: object = json.loads(request.get_data(cache=False), parse_constant=_refuse, parse_float=_finite)
+        body: object = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
@@ -47,13 +52,13 @@ def _too_deep() -> BadRequest:
 
 def _check_depth(body: object) -> None:
     # What Python's decoder just followed, its encoder might not: it runs deeper in the stack.
-    level = [body]
+    level = [body] if isinstance(body, (dict, list)) else []
     for _ in range(_MAX_DEPTH):
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
         ]
         if not level:
             return

@@ -5,6 +5,7 @@ from flask import Blueprint, Response, jsonify
 from backend.endpoints.auth import require_webhook_caller
 from backend.endpoints.context import get_services, read_json
 from backend.errors import AppError
+from backend.labelstudio.events import UNKNOWN_ACTION, name_action
 from backend.review.inbox import receive_event
 
 blueprint = Blueprint("webhook", __name__)
@@ -15,10 +16,13 @@ blueprint.before_request(require_webhook_caller)
 def webhook() -> tuple[Response, int]:
     """Store the event, then answer."""
     services = get_services()
+    action = UNKNOWN_ACTION
     try:
-        is_new = receive_event(read_json(), database=services.database, queue=services.queue)
+        body = read_json()
+        action = name_action(body)
+        is_new = receive_event(body, events=services.events, queue=services.queue)
     except AppError as error:
-        services.metrics.events.labels(error.code).inc()
+        services.metrics.events.labels(action, error.code).inc()
         raise
-    services.metrics.events.labels("stored" if is_new else "duplicate").inc()
+    services.metrics.events.labels(action, "stored" if is_new else "duplicate").inc()
     return jsonify({"status": "stored" if is_new else "duplicate"}), 201 if is_new else 200

@@ -14,6 +14,31 @@ from backend.errors import BadRequest
 from backend.labelstudio.tasks import as_object, parse_project_id
 
 MAX_ACTION_CHARS = 64
+START_TRAINING = "START_TRAINING"
+KNOWN_ACTIONS = frozenset(
+    {
+        "PROJECT_CREATED",
+        "PROJECT_UPDATED",
+        "PROJECT_DELETED",
+        "TASKS_CREATED",
+        "TASKS_DELETED",
+        "ANNOTATION_CREATED",
+        "ANNOTATIONS_CREATED",
+        "ANNOTATION_UPDATED",
+        "ANNOTATIONS_DELETED",
+        "LABEL_LINK_CREATED",
+        "LABEL_LINK_UPDATED",
+        "LABEL_LINK_DELETED",
+        START_TRAINING,
+    }
+)
+UNKNOWN_ACTION = "other"
+
+
+def name_action(body: object) -> str:
+    """Return the body's action for counters: a known one, or "other", so that nobody can invent a million."""
+    action = body.get("action") if isinstance(body, dict) else None
+    return action if isinstance(action, str) and action in KNOWN_ACTIONS else UNKNOWN_ACTION
 
 
 def parse_event(body: object, *, received_second: int) -> WebhookEvent:
@@ -22,8 +47,10 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
     Args:
         body: The decoded JSON.
         received_second: Unix time of arrival in whole seconds. It is part of the key of events that carry
-            neither ids nor times of their own (project settings, training requests): those may truly happen
-            again, and only a second copy within the same second is taken for the same fact.
+            neither ids nor times of their own (project settings): those may truly happen again, and only a
+            second copy within the same second is taken for the same fact. Of training requests there is one
+            a second in each project, whatever its counters say by then: Label Studio may send one after
+            every annotation.
 
     Raises:
         BadRequest: not an object, or without an action.
@@ -35,7 +62,9 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
     project = as_object(fields.get("project") or {}, '"project"')
     project_id = parse_project_id(project.get("id", project.get("pk")))
     marks = sorted(_marks(fields))
-    if not marks:
+    if action == START_TRAINING:
+        marks = [str(received_second)]
+    elif not marks:
         marks = [_digest(fields), str(received_second)]
     text = "\n".join([action, str(project_id), *marks])
     key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

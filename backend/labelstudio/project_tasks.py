@@ -88,22 +88,14 @@ class ProjectTasks:
 
         Pages go by id and not by number: a task that is deleted or added meanwhile shifts nothing.
         """
-        found: list[ListedTask] = []
-        while len(found) < limit:
-            after = TaskFilter("id", "greater", "Number", last_id)
-            conditions = _conditions((after, *filters), only_unlabelled=only_unlabelled)
-            answer = self._list(f"id,data,{_VERSIONS}", conditions=conditions, limit=limit - len(found))
-            page = self._listed(answer["tasks"])
-            found += page
-            # Label Studio may give smaller pages than it was asked for.
-            if not page or len(page) >= answer["total"]:
-                break
-            last_id = answer["tasks"][-1]["id"]
-        return found
+        conditions = _conditions(filters, only_unlabelled=only_unlabelled)
+        return self._listed(
+            self.rows_after(last_id, f"id,data,{_VERSIONS}", conditions=conditions, limit=limit)
+        )
 
     def read(self, ids: Sequence[int]) -> list[ListedTask]:
         """Return those of these tasks that there are, ascending."""
-        rows = self._rows(sorted(ids), f"id,data,{_VERSIONS}")
+        rows = self.rows_of(sorted(ids), f"id,data,{_VERSIONS}")
         return self._listed([row for page in rows for row in page])
 
     def versions_of(self, ids: Iterable[int]) -> dict[int, frozenset[str]]:
@@ -111,7 +103,7 @@ class ProjectTasks:
 
         A version with one of `,"\\/` in its name may be missing too.
         """
-        rows = [row for page in self._rows(sorted(ids), f"id,{_VERSIONS}") for row in page]
+        rows = [row for page in self.rows_of(sorted(ids), f"id,{_VERSIONS}") for row in page]
         return self._versions(rows)
 
     def holders_of(self, version: str, ids: Iterable[int]) -> dict[int, bool]:
@@ -126,7 +118,7 @@ class ProjectTasks:
 
         Their whole results travel along: for few tasks only.
         """
-        pages = self._rows(sorted(ids), "id,predictions", of=_FULL_TASKS_A_REQUEST, is_full=True)
+        pages = self.rows_of(sorted(ids), "id,predictions", of=_FULL_TASKS_A_REQUEST, is_full=True)
         return {
             row["id"]: sorted(
                 (StoredPrediction(p["id"], p["model_version"] or "") for p in row["predictions"]),
@@ -146,9 +138,42 @@ class ProjectTasks:
         pages = [self._list("id", limit=1, page=place + 1)["tasks"] for place in places if total]
         return [page[0]["id"] for page in pages]
 
-    def _rows(
+    def rows_after(
+        self,
+        last_id: int,
+        include: str,
+        *,
+        conditions: Sequence[TaskFilter],
+        limit: int,
+        is_full: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return the next tasks as Label Studio lists them, as `read_after` does.
+
+        Args:
+            last_id: The tasks have higher ids.
+            include: Names of the fields, separated by commas.
+            conditions: All must hold.
+            limit: Most tasks.
+            is_full: With what belongs to the tasks too: annotations, predictions.
+        """
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            after = TaskFilter("id", "greater", "Number", last_id)
+            answer = self._list(
+                include, conditions=(after, *conditions), limit=limit - len(found), is_full=is_full
+            )
+            page = answer["tasks"]
+            found += page
+            # Label Studio may give smaller pages than it was asked for.
+            if not page or len(page) >= answer["total"]:
+                break
+            last_id = page[-1]["id"]
+        return found
+
+    def rows_of(
         self, ids: Sequence[int], include: str, *, of: int = _IDS_A_REQUEST, is_full: bool = False
     ) -> Iterator[list[dict[str, Any]]]:
+        """Yield these tasks as Label Studio lists them, `of` at a time; those that are gone are missing."""
         for start in range(0, len(ids), of):
             some = list(ids[start : start + of])
             yield self._list(include, ids=some, limit=len(some), is_full=is_full)["tasks"]

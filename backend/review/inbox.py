@@ -7,15 +7,14 @@ import structlog
 from backend.errors import QueueUnavailable
 from backend.labelstudio.events import parse_event
 from backend.queue import EVENTS, JobQueue
-from backend.store.database import Database
-from backend.store.event_log import store_event
+from backend.store.event_writer import EventWriter
 
 log = structlog.get_logger(__name__)
 
 PROCESS_JOB = "retrain.jobs.process_events"
 
 
-def receive_event(body: object, *, database: Database, queue: JobQueue) -> bool:
+def receive_event(body: object, *, events: EventWriter, queue: JobQueue) -> bool:
     """Store one webhook event and queue its processing; return False where it was stored already.
 
     Events of one project share one waiting job, which takes all of them. Without Redis the event is
@@ -27,7 +26,7 @@ def receive_event(body: object, *, database: Database, queue: JobQueue) -> bool:
     """
     now = datetime.now(UTC)
     event = parse_event(body, received_second=int(now.timestamp()))
-    is_new = store_event(database, event, now=now)
+    is_new = events.store(event, now=now)
     log.info("event", action=event.action, project=event.project_id, new=is_new)
     if is_new:
         try:

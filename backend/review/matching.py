@@ -158,8 +158,8 @@ def _greedy(
 ) -> list[int]:
     """Choose one-to-one from the pairs at these places: equal labels first, then the greater IoU."""
     rows, columns = pairs[places].T
-    # Equal places come before unequal ones: two equal sides are matched each region with itself.
-    order = np.lexsort((columns, rows, rows != columns, -ious[places], ~has_equal_label[places]))
+    # At last by places: where the two sides are equal, each region goes with itself.
+    order = np.lexsort((columns, rows, -ious[places], ~has_equal_label[places]))
     taken: tuple[set[int], set[int]] = set(), set()
     chosen = []
     for place in places[order].tolist():

@@ -51,9 +51,7 @@ def draw_corrections(image: Image, corrections: Sequence[Correction]) -> Image:
     return np.ascontiguousarray(np.asarray(whole)[:, :, ::-1])
 
 
-def _draw(
-    draw: ImageDraw.ImageDraw, correction: Correction, size: ImageSize, font: Font
-) -> None:
+def _draw(draw: ImageDraw.ImageDraw, correction: Correction, size: ImageSize, font: Font) -> None:
     colour = COLOURS[correction.kind]
     width = max(2, size.width // 450)
     place: Corners = []

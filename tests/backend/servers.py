@@ -28,8 +28,11 @@ def postgres_folder() -> Path | None:
 
 
 @contextmanager
-def run_postgres(programs: Path) -> Iterator[str]:
-    """Run a server on a free port; yields its address without a database's name."""
+def run_postgres(programs: Path, *, fsync: bool = False) -> Iterator[str]:
+    """Run a server on a free port; yields its address without a database's name.
+
+    Without `fsync` it outlives no power cut, which tests need not.
+    """
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     account = (
@@ -46,7 +49,7 @@ def run_postgres(programs: Path) -> Iterator[str]:
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             "unix_socket_directories": "",
-            "fsync": "off",
+            "fsync": "on" if fsync else "off",
         }
         serve = [str(programs / "postgres"), "-D", str(folder)]
         serve += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]

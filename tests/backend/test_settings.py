@@ -67,6 +67,9 @@ def test_secret_is_not_shown(name: str) -> None:
         pytest.param("LOG_LEVEL", "hunter2", id="unknown level"),
         pytest.param("LABEL_STUDIO_URL", "hunter2:8080", id="address without http"),
         pytest.param("BACKEND_URL", "ftp://hunter2", id="address of another scheme"),
+        pytest.param("SYNC_CRON", "hunter2", id="no times of cron"),
+        pytest.param("SYNC_CRON", "61 * * * *", id="minute over the last"),
+        pytest.param("SYNC_CRON", "* * * * * *", id="seconds beside minutes"),
     ],
 )
 def test_refusal_names_the_setting_and_not_the_value(
@@ -83,6 +86,14 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("WEB_THREADS", "0")
     with pytest.raises(SettingsError, match=r"PORT: .*; WEB_THREADS: "):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "times"),
+    [("off", None), ("OFF ", None), ("*/5 * * * *", "*/5 * * * *"), ("0 3 * * mon", "0 3 * * mon")],
+)
+def test_sync_is_at_the_times_of_cron_or_never(written: str, times: str | None) -> None:
+    assert make(sync_cron=written).sync_times == times
 
 
 def test_log_level_may_be_written_in_capitals() -> None:

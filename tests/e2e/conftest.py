@@ -9,11 +9,13 @@ from subprocess import CompletedProcess
 
 import pytest
 from label_studio_sdk.client import LabelStudio
+from playwright.sync_api import Browser, sync_playwright
 
 from backend.store.database import Database, open_database
 from demo.__main__ import WEIGHTS
 from demo.project import LABEL_CONFIG
 
+from .labelling_page import CHROMIUM_ARGUMENTS, LabellingPage
 from .pictures import write_pictures, write_small_pictures
 from .projects import SMALL_CONFIG, SMALL_WEIGHTS, Project, make_project, retrieve_predictions
 from .servers import LabelStudioServer, Stack, client_of, run_label_studio, run_stack
@@ -21,6 +23,7 @@ from .servers import LabelStudioServer, Stack, client_of, run_label_studio, run_
 RunCommand = Callable[..., CompletedProcess[str]]
 ProjectFactory = Callable[..., Project]
 SmallProjectFactory = Callable[[str, int], Project]
+PrelabelledFactory = Callable[[str], "Prelabelled"]
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,25 @@ def new_small_project(
 
 
 @pytest.fixture(scope="session")
-def prelabelled(
+def new_prelabelled(
     sdk: LabelStudio, new_project: ProjectFactory, run_backend_command: RunCommand
-) -> Prelabelled:
+) -> PrelabelledFactory:
+    """Make a project of all twelve pictures, connected and predicted."""
+
+    def make(title: str) -> Prelabelled:
+        project = new_project(title, count=12)
+        connected = run_backend_command("connect", "--project", str(project.id))
+        assert connected.returncode == 0, connected.stderr
+        retrieve_predictions(sdk, project.id)
+        return Prelabelled(project=project, connected=connected)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prelabelled(new_prelabelled: PrelabelledFactory) -> Prelabelled:
     """The project of all twelve pictures. Tests leave its predictions as they are."""
-    project = new_project("Street scenes", count=12)
-    connected = run_backend_command("connect", "--project", str(project.id))
-    assert connected.returncode == 0, connected.stderr
-    retrieve_predictions(sdk, project.id)
-    return Prelabelled(project=project, connected=connected)
+    return new_prelabelled("Street scenes")
 
 
 @pytest.fixture(scope="session")
@@ -128,3 +141,16 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no browser: `chromium` is missing; on Debian install it with `apt-get install chromium`")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def labelling_page(browser: Browser, label_studio: LabelStudioServer) -> LabellingPage:
+    return LabellingPage(browser, label_studio)

@@ -46,11 +46,12 @@ class LabelStudioServer:
 class Stack:
     """Our running processes. `settings` are their environment variables; `folder` holds no `.env`.
 
-    `job_worker` runs the long jobs; a test that ends it starts it again.
+    `web` serves requests, `job_worker` runs the long jobs; a test that ends one starts it again.
     """
 
     url: str
     folder: Path
+    web: Program
     job_worker: Program
     settings: Mapping[str, str] = field(repr=False)
 
@@ -58,6 +59,11 @@ class Stack:
     def credentials(self) -> tuple[str, str]:
         """User and password of HTTP basic."""
         return self.settings["BASIC_AUTH_USER"], self.settings["BASIC_AUTH_PASS"]
+
+    def start_web(self) -> None:
+        """Start the server that a test ended, and wait until it can predict."""
+        self.web.start()
+        _wait(f"{self.url}/ready", STACK_START_SECONDS, self.folder / "web.log")
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m backend` with the servers' settings, `changes` applied."""
@@ -139,6 +145,8 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
         # Else which task shows its regions would depend on its id; blind tasks have a test of their own.
         "BLIND_FRACTION": "0",
         "PREDICT_MAX_TASKS": str(PREDICT_MAX_TASKS),
+        # Tests sync themselves, so that none finds that another was faster.
+        "SYNC_CRON": "off",
     }
     modules = {
         "redis": ["backend.embedded_redis"],
@@ -161,7 +169,13 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
             program.start()
         url = f"http://localhost:{port}"
         _wait(f"{url}/ready", STACK_START_SECONDS, folder / "web.log")
-        yield Stack(url=url, folder=folder, job_worker=programs["job-worker"], settings=settings)
+        yield Stack(
+            url=url,
+            folder=folder,
+            web=programs["web"],
+            job_worker=programs["job-worker"],
+            settings=settings,
+        )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What operators and the settings page ask: readiness, metrics, versions, a config's check, jobs."""
 
+import re
 from contextlib import closing
 
 import pytest
@@ -47,13 +48,26 @@ def test_metrics_count_requests_by_endpoint_and_status(client: FlaskClient) -> N
     assert 'yolo_sam_request_seconds_count{endpoint="protocol.setup"} 1.0' in text
 
 
-def test_metrics_count_events_by_outcome(client: FlaskClient) -> None:
+def test_metrics_count_events_by_action_and_outcome(client: FlaskClient) -> None:
     event = {"action": "TASKS_DELETED", "tasks": [{"id": 1}], "project": {"id": 1}}
-    for body in (event, event, {}):
+    for body in (event, event, {**event, "project": 1}, {"action": "OF_TOMORROW"}, {"action": 1}, []):
         client.post("/webhook", json=body)
     text = client.get("/metrics").text
-    for outcome in ("stored", "duplicate", "bad_request"):
-        assert f'yolo_sam_events_total{{outcome="{outcome}"}} 1.0' in text
+    counted = dict(re.findall(r"^yolo_sam_events_total\{(.*)\} (.*)$", text, re.MULTILINE))
+    assert counted == {
+        'action="TASKS_DELETED",outcome="stored"': "1.0",
+        'action="TASKS_DELETED",outcome="duplicate"': "1.0",
+        'action="TASKS_DELETED",outcome="bad_request"': "1.0",
+        'action="other",outcome="stored"': "1.0",
+        'action="other",outcome="bad_request"': "2.0",
+    }
+
+
+def test_actions_that_nobody_knows_share_one_counter(client: FlaskClient) -> None:
+    for number in range(20):
+        assert client.post("/webhook", json={"action": f"NEW_{number}"}).status_code == 201
+    counted = [line for line in client.get("/metrics").text.splitlines() if "yolo_sam_events_total{" in line]
+    assert counted == ['yolo_sam_events_total{action="other",outcome="stored"} 20.0']
 
 
 def test_validate_tells_which_class_fills_which_label(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backend.errors import BadRequest
-from backend.labelstudio.events import parse_event
+from backend.labelstudio.events import name_action, parse_event
 
 PROJECT = {"id": 2, "title": "t"}
 ANNOTATION = {"id": 5, "updated_at": "2026-01-01T00:00:00Z", "result": []}
@@ -57,7 +57,36 @@ def test_event_without_ids_and_times_is_the_same_fact_within_one_second_only(act
     body = {"action": action}
     assert key(body) == key(body)
     assert key(body) != key(body, second=1)
+    assert key(body) != key({**body, "project": {"id": 3}})
+
+
+def test_changed_project_is_another_fact_within_one_second() -> None:
+    body = {"action": "PROJECT_UPDATED"}
     assert key(body) != key({**body, "project": {"id": 2, "title": "changed"}})
+
+
+def test_training_is_asked_for_once_a_second_whatever_the_counters_say() -> None:
+    asks = [
+        {"action": "START_TRAINING", "project": {**PROJECT, "total_annotations_number": n}} for n in (1, 2)
+    ]
+    assert key(asks[0]) == key(asks[1])
+    assert key(asks[0]) != key(asks[1], second=1)
+    assert key(asks[0]) != key({**asks[0], "project": {**PROJECT, "id": 3}})
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param({"action": "ANNOTATION_CREATED"}, "ANNOTATION_CREATED", id="known"),
+        pytest.param({"action": "START_TRAINING"}, "START_TRAINING", id="the training button"),
+        pytest.param({"action": "OF_TOMORROW"}, "other", id="unknown"),
+        pytest.param({"action": ["x"]}, "other", id="no text"),
+        pytest.param({}, "other", id="none"),
+        pytest.param([], "other", id="no object"),
+    ],
+)
+def test_action_is_named_for_counters(body: object, name: str) -> None:
+    assert name_action(body) == name
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,6 @@ def test_what_touches_and_what_is_surely_low_is_told_without_measuring(
 
 
 def test_outline_thinner_than_a_pixel_is_compared_by_the_pixels_that_it_covers() -> None:
-    thin = Polygon(((10.3, 0.0), (10.7, 0.0), (10.7, 10.0), (10.3, 10.0)))
+    thin = Polygon(((10.45, 0.0), (10.6, 0.0), (10.6, 10.0), (10.45, 10.0)))
     overlaps = Overlaps([region(thin)], [region(Mask(10, 0, np.ones((10, 1), bool)))])
     assert overlaps.ious(overlaps.touching(), least=0.5).tolist() == [1.0]

@@ -32,16 +32,12 @@ def submitted(*ids: str, parent: int | None = None, minute: float = 10) -> Annot
         pytest.param(submitted("a1", parent=9), "v2", OLD, ShownBy.REGION_IDS, id="ids go before the parent"),
         pytest.param(submitted("a1", "b1", "b2"), None, NEW, ShownBy.REGION_IDS, id="most ids win"),
         pytest.param(submitted("m1", parent=9), "v1", OLD, ShownBy.PARENT, id="parent's version"),
-        pytest.param(
-            submitted(parent=9), "v3", LATE, ShownBy.PARENT, id="parent, whatever the clocks say"
-        ),
+        pytest.param(submitted(parent=9), "v3", LATE, ShownBy.PARENT, id="parent, whatever the clocks say"),
         pytest.param(submitted("m1", parent=9), "foreign", None, None, id="parent of another model"),
         pytest.param(submitted("m1", parent=9), "", NEW, ShownBy.NEWEST, id="parent that is gone"),
         pytest.param(submitted("m1", parent=9), None, NEW, ShownBy.ASSUMED, id="parent not known yet"),
         pytest.param(submitted("m1"), None, NEW, ShownBy.NEWEST, id="newest before it"),
-        pytest.param(
-            submitted("m1", minute=2), None, OLD, ShownBy.NEWEST, id="later ones were not shown"
-        ),
+        pytest.param(submitted("m1", minute=2), None, OLD, ShownBy.NEWEST, id="later ones were not shown"),
         pytest.param(submitted("m1", minute=-1), None, None, None, id="annotated before any prediction"),
     ],
 )
