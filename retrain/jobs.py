@@ -16,7 +16,8 @@ from backend.queue import EVENTS
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
-from backend.review.sync_start import SYNC_JOB, work_on_sync
+from backend.review.sync_request import SYNC_JOB
+from backend.review.sync_start import work_on_sync
 from backend.services import Services
 from backend.settings import read_settings
 from backend.store.event_queue import pending_ids

@@ -3,6 +3,8 @@
 Jobs of one worker run one after the other, so long ones have a worker of their own.
 """
 
+import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -29,6 +31,7 @@ log = structlog.get_logger(__name__)
 # before it looks: that many seconds less 15.
 _SWEEP_SECONDS = 10
 _WORKER_TTL = 25
+_LONG_JOBS_NICE = 10
 
 
 class _SweepingWorker(Worker):
@@ -85,8 +88,19 @@ def _run(settings: Settings, names: Sequence[str]) -> None:
             queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS, worker_ttl=_WORKER_TTL
         )
         worker.sweep = sweep
+        _settle_down(is_quick=is_keeper)
         # The scheduler brings back jobs that failed and may be tried again.
         worker.work(logging_level="WARNING", with_scheduler=True)
+
+
+def _settle_down(*, is_quick: bool) -> None:
+    # Each job runs in a copy of this process. Else its first search for garbage would look through all that
+    # was imported here, and copy it, in the middle of a transaction.
+    gc.collect()
+    gc.freeze()
+    if not is_quick:
+        # Long jobs take what serving and events leave: people wait for those.
+        os.nice(_LONG_JOBS_NICE)
 
 
 def _local_now() -> datetime:

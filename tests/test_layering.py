@@ -96,6 +96,7 @@ LAYERS = {
         "backend.review.ingest",
         "backend.review.sync",
         "backend.review.sync_page",
+        "backend.review.sync_request",
         "backend.review.sync_start",
         "backend.services",
         "backend.status",

@@ -7,6 +7,7 @@ import typer
 from backend.cli.console import open_services, out
 from backend.endpoints.auth import SECRET_HEADER
 from backend.labelstudio.connect import Connection, Connector, connect_project
+from backend.review.sync_request import ask_for_sync
 from backend.services import Services
 from backend.settings import Settings
 from backend.store.event_log import latest_event_id
@@ -33,6 +34,8 @@ def connect(
         )
         _print_connection(connection, project, services.settings)
         _print_webhook(_wait_for_event(services, project, seen), services.settings)
+        ask_for_sync(services.queue, project)
+        out.print(f"Its tasks and annotations are being read: python -m backend reviews --project {project}")
 
 
 def connector_of(settings: Settings) -> Connector:

@@ -14,8 +14,9 @@ from backend.entities import JobOptions
 from backend.errors import BadRequest, NotFound, QueueUnavailable, TooManyTasks
 from backend.labelstudio.tasks import PredictRequest, as_object, parse_predict, parse_setup, parse_task
 from backend.prelabel.start import start_prelabel
+from backend.review.sync_request import ask_for_sync
 from backend.services import Services
-from backend.store.projects import list_model_versions
+from backend.store.projects import label_config_of, list_model_versions
 from model import YoloSamModel
 
 blueprint = Blueprint("protocol", __name__)
@@ -25,8 +26,13 @@ blueprint.before_request(require_caller)
 @blueprint.post("/setup")
 def setup() -> Response:
     """Check the project's labeling config and name the model version that serves it."""
+    services = get_services()
     asked = parse_setup(read_json())
-    plan = get_services().pipeline.setup(asked.project_id, asked.label_config)
+    is_new = asked.project_id is not None and label_config_of(services.database, asked.project_id) is None
+    plan = services.pipeline.setup(asked.project_id, asked.label_config)
+    if is_new and asked.project_id is not None:
+        # What was annotated before anybody told us.
+        ask_for_sync(services.queue, asked.project_id)
     return jsonify({"model_version": plan.version})
 
 

@@ -42,7 +42,7 @@ def parse_annotation(
     if annotation_id is None:
         raise BadRequest("An annotation has no id; expected a whole number.")
     name = f"Annotation {annotation_id}"
-    updated_at = _time(given.get("updated_at"), f'{name}: "updated_at"')
+    updated_at = parse_time(given.get("updated_at"), f'{name}: "updated_at"')
     created_at = given.get("created_at")
     return Annotation(
         id=annotation_id,
@@ -51,7 +51,7 @@ def parse_annotation(
         ),
         task_id=_required(parse_id(given.get("task"), f'{name}: "task"'), task_id, name, "task"),
         annotator=parse_id(given.get("completed_by"), f'{name}: "completed_by"'),
-        created_at=updated_at if created_at is None else _time(created_at, f'{name}: "created_at"'),
+        created_at=updated_at if created_at is None else parse_time(created_at, f'{name}: "created_at"'),
         updated_at=updated_at,
         lead_time=_seconds(given.get("lead_time")),
         is_cancelled=given.get("was_cancelled") is True,
@@ -62,9 +62,13 @@ def parse_annotation(
 
 
 def annotation_digest(annotation: Annotation) -> str:
-    """Return SHA-256 (hex) of all content but id and `updated_at`; the order of keys does not matter."""
+    """Return SHA-256 (hex) of the content; the order of keys does not matter.
+
+    Id and `updated_at` are no part of it, nor is the parent prediction: Label Studio forgets that one when
+    predictions are deleted, and says nothing of it.
+    """
     content = {field.name: getattr(annotation, field.name) for field in fields(annotation)}
-    del content["id"], content["updated_at"]
+    del content["id"], content["updated_at"], content["parent_prediction"]
     content["created_at"] = annotation.created_at.astimezone(UTC).isoformat()
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -132,7 +136,12 @@ def _required(found: int | None, otherwise: int | None, name: str, what: str) ->
     return number
 
 
-def _time(value: object, name: str) -> datetime:
+def parse_time(value: object, name: str) -> datetime:
+    """Read a time of Label Studio's, aware and UTC; one without a zone is UTC. `name` is for the message.
+
+    Raises:
+        BadRequest: it is none.
+    """
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
         if time is not None:

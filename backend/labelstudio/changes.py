@@ -4,12 +4,13 @@ Owns the shape of each action's payload. What follows from a change is decided e
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from backend.entities import Task
 from backend.errors import BadRequest
-from backend.labelstudio.annotations import excerpt, parse_annotation, parse_id, storable
+from backend.labelstudio.annotations import excerpt, parse_annotation, parse_id, parse_time, storable
 from backend.labelstudio.tasks import parse_task
 from backend.review.entities import Annotation
 
@@ -24,13 +25,15 @@ T = TypeVar("T")
 class Changes:
     """What one event changes in the ledger.
 
-    `tasks` were created, or came along with their annotations; all have an id. `problems` say in words what
+    `tasks` were created, or came along with their annotations; all have an id, and
+    `tasks_created_at` says of most since when they are there. `problems` say in words what
     could not be read; the rest of the event holds all the same.
     """
 
     annotations: tuple[Annotation, ...] = ()
     deleted_annotations: tuple[int, ...] = ()
     tasks: tuple[Task, ...] = ()
+    tasks_created_at: Mapping[int, datetime] = field(default_factory=dict)
     deleted_tasks: tuple[int, ...] = ()
     is_project_deleted: bool = False
     asks_for_training: bool = False
@@ -46,8 +49,10 @@ def read_changes(action: str, payload: Mapping[str, Any]) -> Changes:
     problems: list[str] = []
     if action in _ANNOTATIONS:
         annotations = _annotations(payload, problems)
-        tasks = _tasks(filter(_has_data, _items(payload, "task")), problems)
-        return Changes(annotations=annotations, tasks=tasks, problems=tuple(problems))
+        items = list(filter(_has_data, _items(payload, "task")))
+        tasks = _tasks(items, problems)
+        times = _creation_times(items)
+        return Changes(annotations=annotations, tasks=tasks, tasks_created_at=times, problems=tuple(problems))
     match action:
         case "ANNOTATIONS_DELETED":
             ids = _ids(payload, "annotation", problems)
@@ -56,7 +61,7 @@ def read_changes(action: str, payload: Mapping[str, Any]) -> Changes:
             items = _items(payload, "task")
             _expect(items, "task", problems)
             tasks = _tasks(items, problems)
-            return Changes(tasks=tasks, problems=tuple(problems))
+            return Changes(tasks=tasks, tasks_created_at=_creation_times(items), problems=tuple(problems))
         case "TASKS_DELETED":
             ids = _ids(payload, "task", problems)
             return Changes(deleted_tasks=ids, problems=tuple(problems))
@@ -93,6 +98,19 @@ def _task(item: object) -> Task:
     if task.id is None or not _has_data(item):
         raise BadRequest(f"A task has no id or no data: {excerpt(item)}; expected both.")
     return Task(id=task.id, data=storable(task.data))
+
+
+def _creation_times(items: Iterable[object]) -> dict[int, datetime]:
+    """Return when each task was created, as far as it says so."""
+    times: dict[int, datetime] = {}
+    for item in items:
+        task_id = _known_id(item)
+        if task_id is not None and isinstance(item, dict) and item.get("created_at"):
+            try:
+                times[task_id] = parse_time(item["created_at"], "A task's time")
+            except BadRequest:
+                continue  # without it the task's id is taken for one that was never used before
+    return times
 
 
 def _ids(payload: Mapping[str, Any], name: str, problems: list[str]) -> tuple[int, ...]:

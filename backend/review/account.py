@@ -1,17 +1,20 @@
 """Compare annotations with what was shown: reads the log, asks Label Studio in need, writes no ledger."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from backend.entities import Region
-from backend.errors import LabelStudioError
+from backend.errors import LabelConfigError, LabelStudioError
 from backend.labelstudio.annotated_regions import read_regions
 from backend.labelstudio.annotations import annotation_digest
+from backend.labelstudio.label_config import parse_label_config
 from backend.review.corrections import correct
 from backend.review.entities import Account, Annotation, LoggedPrediction, ShownBy
 from backend.review.shown import choose_shown, names_its_origin
 from backend.store.database import Database
+from backend.store.projects import label_config_of
 from backend.store.shown import logged_predictions, parent_versions, regions_of, store_parent_versions
 
 log = structlog.get_logger(__name__)
@@ -32,6 +35,7 @@ class Accountant:
         self._database = database
         self._ask_version = ask_version
         self._is_away = False
+        self._images: dict[str, dict[str, str]] = {}
 
     def accounts_of(self, project_id: int, annotations: Sequence[Annotation]) -> list[Account]:
         """Return the account of each annotation of one project, in their order."""
@@ -48,10 +52,21 @@ class Accountant:
             if not annotation.is_cancelled
         }
         regions = regions_of(self._database, {shown.id for shown, _ in chosen.values() if shown})
+        images = self._images_of(project_id) if compared else {}
         return [
-            _account(annotation, *chosen.get(place, (None, None)), regions)
+            _account(annotation, *chosen.get(place, (None, None)), regions, images)
             for place, annotation in enumerate(annotations)
         ]
+
+    def _images_of(self, project_id: int) -> dict[str, str]:
+        """Return the image of each control tag of the project's labeling config, as far as it is known."""
+        xml = label_config_of(self._database, project_id) or ""
+        if xml not in self._images:
+            try:
+                self._images[xml] = {tag.name: tag.to_name for tag in parse_label_config(xml)} if xml else {}
+            except LabelConfigError:
+                self._images[xml] = {}  # the annotation's own results name the images of its tags
+        return self._images[xml]
 
     def _parent_versions(
         self, annotations: Sequence[Annotation], logged: dict[int, list[LoggedPrediction]]
@@ -83,8 +98,10 @@ def _account(
     shown: LoggedPrediction | None,
     shown_by: ShownBy | None,
     regions: dict[int, tuple[Region, ...]],
+    images: Mapping[str, str],
 ) -> Account:
-    annotated = read_regions(annotation.result)
+    found = read_regions(annotation.result)
+    annotated = replace(found, images={**images, **found.images})
     return Account(
         annotation=annotation,
         digest=annotation_digest(annotation),

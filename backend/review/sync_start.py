@@ -10,23 +10,14 @@ from datetime import datetime
 import structlog
 from croniter import croniter  # type: ignore[import-untyped]
 
-from backend.errors import LabelStudioError, QueueUnavailable
+from backend.errors import LabelStudioError
 from backend.queue import EVENTS, JobQueue
 from backend.review.sync import AnnotatedProject, ProjectSync
+from backend.review.sync_request import SYNC_JOB, ask_for_sync
 from backend.store.database import Database
 from backend.store.syncs import Sync, get_sync, known_projects
 
 log = structlog.get_logger(__name__)
-
-SYNC_JOB = "retrain.jobs.sync_project"
-
-
-def ask_for_sync(queue: JobQueue, project_id: int) -> None:
-    """Queue a sync of the project unless one waits; without Redis the next worker's start brings it."""
-    try:
-        queue.enqueue_once(EVENTS, SYNC_JOB, project_id)
-    except QueueUnavailable as error:
-        log.warning("sync_not_queued", project=project_id, detail=error.message)
 
 
 def queue_all_syncs(database: Database, queue: JobQueue) -> None:

@@ -2,13 +2,14 @@
 
 What is stored is a function of the facts, whatever their order and repetition: of an annotation the content
 with the latest `updated_at` stands, of contents of one time the one with the greater digest, and what was
-deleted stays deleted. Only a sync, which asks Label Studio, may say otherwise: what it read after a deletion
-was noted is there.
+deleted stays deleted. Only what was created after a deletion, and a sync, which asks Label Studio, may say
+otherwise: what it read after a deletion was noted is there.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -59,7 +60,7 @@ def put_accounts(
     changed = Changed()
     for some in chunks(sorted(newest)):
         rows = _rows(session, some)
-        dead = _deleted_tasks(session, {newest[i].annotation.task_id for i in some}, found_by, seen_at)
+        dead = _deleted_tasks(session, {newest[i].annotation.task_id for i in some})
         inserted, updated, written = [], [], []
         for annotation_id in some:
             account, row = newest[annotation_id], rows.get(annotation_id)
@@ -105,37 +106,48 @@ def put_tasks(
     *,
     found_by: FoundBy,
     seen_at: datetime,
-    is_gone: bool = False,
+    created: Mapping[int, datetime] = MappingProxyType({}),
 ) -> None:
-    """Store tasks by id, each with its image's address; one that is deleted comes back by a sync alone.
+    """Store tasks by id, each with its image's address, None where that is not known.
 
-    With `is_gone` they are stored as deleted: their project is.
+    On SQLite Label Studio gives ids of deleted tasks again, in other projects too. So a deleted task comes
+    back where a sync sees it, or where it was `created` after its deletion, and a task belongs to the project
+    that named it last.
     """
     for some in chunks(sorted(images)):
         rows = {row.task_id: row for row in session.scalars(_reviews(some))}
         for task_id, row in rows.items():
+            deleted_at = row.deleted_at or seen_at
+            is_moved = row.project_id != project_id and seen_at >= row.seen_at
+            is_seen = row.deleted_at and found_by == FoundBy.SYNC and deleted_at < seen_at
+            is_another = row.deleted_at and created.get(task_id, deleted_at) > deleted_at
+            if is_moved:
+                _leave_project(session, row)
+                row.project_id = project_id
+            if is_moved or is_another:
+                row.taken = None
+            if is_moved or is_seen or is_another:
+                row.deleted_at = None
             if images[task_id] is not None and seen_at >= row.seen_at:
                 row.image, row.seen_at = images[task_id], seen_at
-            if row.deleted_at and found_by == FoundBy.SYNC and row.deleted_at < seen_at:
-                row.deleted_at = None
         new = [_new_review(i, project_id, images[i], seen_at=seen_at) for i in some if i not in rows]
-        for values in new if is_gone else ():
-            values["deleted_at"] = seen_at
         if new:
             session.execute(insert(SqlReview), new)
     session.flush()
 
 
 def delete_tasks(session: Session, project_id: int, task_ids: Collection[int], *, now: datetime) -> None:
-    """Mark tasks and their annotations as deleted, also tasks that never came."""
-    put_tasks(session, project_id, dict.fromkeys(task_ids), found_by=FoundBy.WEBHOOK, seen_at=now)
+    """Mark tasks and their annotations as deleted, also tasks that never came, but none of other projects."""
     for some in chunks(sorted(task_ids)):
-        there = (SqlReview.task_id.in_(some), SqlReview.deleted_at.is_(None))
-        session.execute(update(SqlReview).where(*there).values(deleted_at=now))
+        known = set(session.scalars(select(SqlReview.task_id).where(SqlReview.task_id.in_(some))))
+        new = [_new_review(i, project_id, None, seen_at=now) for i in some if i not in known]
+        if new:
+            session.execute(insert(SqlReview), new)
+        mine = (SqlReview.project_id == project_id, SqlReview.deleted_at.is_(None))
+        session.execute(update(SqlReview).where(SqlReview.task_id.in_(some), *mine).values(deleted_at=now))
         query = select(SqlAnnotation.id).where(SqlAnnotation.task_id.in_(some))
-        _mark_deleted(
-            session, session.scalars(query.where(SqlAnnotation.deleted_at.is_(None))).all(), now=now
-        )
+        theirs = query.where(SqlAnnotation.project_id == project_id, SqlAnnotation.deleted_at.is_(None))
+        _mark_deleted(session, session.scalars(theirs).all(), now=now)
 
 
 def delete_project(session: Session, project_id: int, *, now: datetime) -> None:
@@ -191,6 +203,8 @@ def _deleted_at(
     deleted_at = row.deleted_at if row else None
     if deleted_at and found_by == FoundBy.SYNC and deleted_at < seen_at:
         deleted_at = None
+    if deleted_at and account.annotation.created_at > deleted_at:  # another one, with an id used again
+        deleted_at = None
     return deleted_at or by_task
 
 
@@ -241,6 +255,13 @@ def _mark_deleted(session: Session, annotation_ids: Sequence[int], *, now: datet
         _drop_corrections(session, some)
 
 
+def _leave_project(session: Session, row: SqlReview) -> None:
+    """Mark what the task's id was in its former project as deleted."""
+    query = select(SqlAnnotation.id).where(SqlAnnotation.task_id == row.task_id)
+    old = query.where(SqlAnnotation.project_id == row.project_id, SqlAnnotation.deleted_at.is_(None))
+    _mark_deleted(session, session.scalars(old).all(), now=row.deleted_at or row.seen_at)
+
+
 def _tombstone(annotation_id: int, project_id: int, *, now: datetime) -> dict[str, Any]:
     """Return the row of an annotation of which only the deletion is known; any content replaces it."""
     return {
@@ -282,9 +303,7 @@ def _reviews(task_ids: Sequence[int]) -> Any:
     return select(SqlReview).where(SqlReview.task_id.in_(task_ids)).execution_options(populate_existing=True)
 
 
-def _deleted_tasks(
-    session: Session, task_ids: Collection[int], found_by: FoundBy, seen_at: datetime
-) -> dict[int, datetime]:
+def _deleted_tasks(session: Session, task_ids: Collection[int]) -> dict[int, datetime]:
     found: dict[int, datetime] = {}
     for some in chunks(sorted(task_ids)):
         query = select(SqlReview.task_id, SqlReview.deleted_at).where(SqlReview.task_id.in_(some))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,6 +67,16 @@ class SqlCorrection(SqlBase):
     __table_args__ = (
         CheckConstraint("kind IN ('kept', 'adjusted', 'relabelled', 'deleted', 'added')", name="kind"),
         Index(None, "project_id", "task_id"),
+        # Which label is taken for which other one.
+        Index(
+            "ix_correction_relabelled",
+            "project_id",
+            "version",
+            "shown_label",
+            "annotated_label",
+            sqlite_where=text("kind = 'relabelled'"),
+            postgresql_where=text("kind = 'relabelled'"),
+        ),
     )
 
     annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), primary_key=True)
@@ -93,7 +104,26 @@ class SqlTally(SqlBase):
     """
 
     __tablename__ = "tally"
-    __table_args__ = (Index(None, "project_id", "label"),)
+    __table_args__ = (
+        # All that the quality of a project asks for, so that the table itself is not read.
+        Index(
+            "ix_tally_quality",
+            "project_id",
+            "label",
+            "version",
+            "is_blind",
+            "annotator",
+            "week",
+            "task_id",
+            "is_ground_truth",
+            "kept",
+            "adjusted",
+            "deleted",
+            "added",
+            "relabelled_from",
+            "relabelled_to",
+        ),
+    )
 
     annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), primary_key=True)
     label: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from rq import Queue, SimpleWorker
 
 from backend.queue import EVENTS, JobQueue
-from backend.review.sync_start import ask_for_sync
+from backend.review.sync_request import ask_for_sync
 from backend.services import Services
 from backend.settings import Settings
 from backend.store.syncs import get_sync

@@ -194,12 +194,23 @@ def test_digest_ignores_id_time_of_change_and_order_of_keys() -> None:
         pytest.param({"completed_by": 4}, id="annotator"),
         pytest.param({"task": 5}, id="task"),
         pytest.param({"project": 5}, id="project"),
-        pytest.param({"parent_prediction": None}, id="prediction"),
         pytest.param({"created_at": "2026-01-01T00:00:00Z"}, id="creation"),
     ],
 )
 def test_digest_tells_other_content(changes: dict[str, Any]) -> None:
     assert digest(**changes) != digest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"id": 77}, id="id"),
+        pytest.param({"updated_at": "2027-01-01T00:00:00Z"}, id="time of the last update"),
+        pytest.param({"parent_prediction": None}, id="parent that Label Studio forgot"),
+    ],
+)
+def test_digest_leaves_out_what_is_no_content(changes: dict[str, Any]) -> None:
+    assert digest(**changes) == digest()
 
 
 @given(JSON)

@@ -105,8 +105,8 @@ def deleted(*numbers: int) -> dict[str, Any]:
     return event("ANNOTATIONS_DELETED", annotations=[{"id": number} for number in numbers])
 
 
-def task_of(number: int) -> dict[str, Any]:
-    return {"id": number, "data": {"image": f"/data/upload/{number}.jpg"}, "project": PROJECT}
+def task_of(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": number, "data": {"image": f"/data/upload/{number}.jpg"}, "project": PROJECT, **fields}
 
 
 def process(

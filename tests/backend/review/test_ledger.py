@@ -1,12 +1,17 @@
 """From events to the ledger: what was corrected, replaced, deleted, and what never counts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from backend.errors import DatabaseUnavailable
+from backend.labelstudio.events import parse_event
 from backend.store.database import Database
+from backend.store.event_log import store_event
 from backend.store.ledger_tables import SqlAnnotation, SqlCorrection, SqlTally, SqlTrainingRequest
+from backend.store.projects import store_project
 from backend.store.tables import SqlEvent
 from tests.backend.review.events import (
     PROJECT,
@@ -18,6 +23,7 @@ from tests.backend.review.events import (
     deleted,
     event,
     process,
+    processor,
     read_ledger,
     region,
     result_of,
@@ -267,3 +273,67 @@ def test_event_that_breaks_the_processor_does_not_hold_up_others(
     assert all(rows == [] for rows in read_ledger(database).values())
     process(database, created(annotation(2, CORRECTED)))
     assert len(corrections(database)) == 5
+
+
+def test_task_with_the_id_of_a_deleted_one_is_another_task(database: Database) -> None:
+    show(database, SHOWN)
+    process(database, created(annotation(1, CORRECTED)), event("TASKS_DELETED", tasks=[{"id": 1}]))
+    process(database, event("TASKS_CREATED", tasks=[task_of(1, created_at=at(70).isoformat())]), minute=70)
+    row = review(database)
+    assert (row.deleted_at, row.state, row.annotation_id) == (None, "not_viewed", None)
+
+
+def test_annotation_with_the_id_of_a_deleted_one_is_another_annotation(database: Database) -> None:
+    show(database, SHOWN)
+    process(database, created(annotation(1, CORRECTED)), deleted(1))
+    process(database, created(annotation(1, SHOWN, minute=70)), minute=70)
+    assert tally_of(database) == (4, 0, 0, 0, 0, 0)
+
+
+def test_task_of_another_project_with_the_same_id_takes_its_place(database: Database) -> None:
+    show(database, SHOWN)
+    process(database, created(annotation(1, CORRECTED)))
+    body = {**event("TASKS_CREATED", tasks=[task_of(1)]), "project": {"id": 8}}
+    store_event(database, parse_event(body, received_second=0), now=at(70))
+    assert processor(database).process(8) == 1
+    row = review(database)
+    assert (row.project_id, row.state) == (8, "not_viewed")
+    assert corrections(database) == []
+    # What comes late of the old project's task does no harm to the new one's.
+    process(database, event("TASKS_DELETED", tasks=[{"id": 1}]), minute=60)
+    assert review(database).deleted_at is None
+
+
+def test_event_of_many_items_that_was_cut_off_is_written_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.review.ingest._PART", 2)
+    items = [annotation(task, [region(f"a{task}")], task=task) for task in range(1, 6)]
+    for task in range(1, 6):
+        show(database, [region(f"a{task}")], task=task)
+    body = event("ANNOTATIONS_CREATED", annotation=items, task=[task_of(task) for task in range(1, 6)])
+
+    def cut_off(*_: Any, **__: Any) -> None:
+        raise DatabaseUnavailable("gone")
+
+    with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailable):
+        patch.setattr("backend.review.ingest.mark_processed", cut_off)
+        process(database, body)
+    assert [number for number, _, _ in corrections(database)] == [1, 2, 3, 4]
+    assert process(database) == 1
+    assert [number for number, _, _ in corrections(database)] == [1, 2, 3, 4, 5]
+    assert process(database) == 0
+
+
+def test_tag_that_lies_on_another_image_is_not_matched_though_its_annotation_is_empty(
+    database: Database,
+) -> None:
+    config = (
+        '<View><Image name="left" value="$left"/><Image name="image" value="$image"/>'
+        '<RectangleLabels name="other" toName="left"><Label value="car"/></RectangleLabels>'
+        '<RectangleLabels name="label" toName="image"><Label value="car"/></RectangleLabels></View>'
+    )
+    store_project(database, PROJECT, label_config=config, model_version=None, now=at(0))
+    show(database, [replace(CAR, control="other")])
+    process(database, created(annotation(1, [region("m1", "car")])))
+    assert [kind for _, kind, _ in corrections(database)] == ["deleted", "added"]

@@ -405,3 +405,19 @@ def test_only_what_differs_is_compared_anew(
     assert asked == [20]
     with database.read() as session:
         assert session.scalars(select(SqlTally)).all() == []  # nothing was shown, so nothing is counted
+
+
+@pytest.mark.parametrize("first", [7, 8], ids=["old-project-first", "new-project-first"])
+def test_id_of_a_deleted_task_that_another_project_uses_is_that_projects(
+    database: Database, project: FakeAnnotatedProject, first: int
+) -> None:
+    sync(database, project)
+    project.delete_task(50)
+    other = FakeAnnotatedProject(1, first=50)
+    other.annotate(9000, 50, project_id=8)
+    for project_id in (first, 15 - first, first, 15 - first):
+        read = {7: project, 8: other}[project_id]
+        ended = ProjectSync(database, read, project_id).run()
+    assert ended.error is None
+    assert ledger_counts(database, PROJECT) == (49, 24, 0)
+    assert ledger_counts(database, 8) == (1, 1, 0)

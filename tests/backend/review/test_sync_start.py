@@ -7,7 +7,8 @@ import pytest
 from backend.errors import LabelStudioError
 from backend.queue import EVENTS, JobQueue
 from backend.review.sync import ProjectSync
-from backend.review.sync_start import SyncSchedule, ask_for_sync, queue_all_syncs, work_on_sync
+from backend.review.sync_request import ask_for_sync
+from backend.review.sync_start import SyncSchedule, queue_all_syncs, work_on_sync
 from backend.store.database import Database
 from backend.store.projects import store_project
 from backend.store.syncs import get_sync

@@ -126,6 +126,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("annotation_id", "number", name="pk_correction"),
     )
     op.create_index("ix_correction_project_id_task_id", "correction", ["project_id", "task_id"])
+    op.create_index(
+        "ix_correction_relabelled",
+        "correction",
+        ["project_id", "version", "shown_label", "annotated_label"],
+        sqlite_where=sa.text("kind = 'relabelled'"),
+        postgresql_where=sa.text("kind = 'relabelled'"),
+    )
     op.create_table(
         "tally",
         sa.Column("annotation_id", sa.BigInteger(), nullable=False),
@@ -148,7 +155,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("annotation_id", "label", name="pk_tally"),
     )
-    op.create_index("ix_tally_project_id_label", "tally", ["project_id", "label"])
+    op.create_index(
+        "ix_tally_quality",
+        "tally",
+        [
+            "project_id",
+            "label",
+            "version",
+            "is_blind",
+            "annotator",
+            "week",
+            "task_id",
+            "is_ground_truth",
+            "kept",
+            "adjusted",
+            "deleted",
+            "added",
+            "relabelled_from",
+            "relabelled_to",
+        ],
+    )
 
 
 def downgrade() -> None:
