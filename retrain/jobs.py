@@ -16,11 +16,12 @@ from backend.queue import EVENTS
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
-from backend.review.sync_request import SYNC_JOB
+from backend.review.sync_request import SYNC_JOB, ask_for_sync
 from backend.review.sync_start import work_on_sync
 from backend.services import Services
 from backend.settings import read_settings
 from backend.store.event_queue import pending_ids
+from backend.store.syncs import get_sync
 
 # After so long a job makes room for other projects; what waits gets a job of its own.
 _TURN_SECONDS = 20.0
@@ -37,6 +38,8 @@ def process_events(project_id: int | None) -> int:
         done = processor.process(project_id, is_time_up=lambda: monotonic() > end)
         if pending_ids(services.database, project_id, limit=1):
             services.queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
+        if done and project_id is not None and get_sync(services.database, project_id).gone_at:
+            ask_for_sync(services.queue, project_id)
         return done
 
 

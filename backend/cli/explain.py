@@ -11,6 +11,7 @@ from backend.cli.console import open_services, out
 from backend.errors import BadRequest, NotFound
 from backend.labelstudio.label_config import image_address, parse_label_config
 from backend.labelstudio.project_tasks import ProjectTasks
+from backend.labelstudio.tasks import MAX_ID
 from backend.review.entities import Correction
 from backend.review.explain import ExplainedAnnotation, ExplainedTask, explain_task
 from backend.review.picture import draw_corrections
@@ -19,9 +20,13 @@ from backend.store.projects import label_config_of
 
 
 def explain(
-    task: int = typer.Option(..., help="Id of the task: the number in its address in Label Studio."),
+    task: int = typer.Option(
+        ..., min=1, max=MAX_ID, help="Id of the task: the number in its address in Label Studio."
+    ),
     picture: Path | None = typer.Option(None, help="Draw both into this file, a PNG or JPEG."),
-    annotation: int | None = typer.Option(None, help="Draw this annotation, not the one that counts."),
+    annotation: int | None = typer.Option(
+        None, min=1, max=MAX_ID, help="Draw this annotation, not the one that counts."
+    ),
 ) -> None:
     """Explain one image: what was shown, what was submitted, and how each region was matched."""
     with open_services() as services:

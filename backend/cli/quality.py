@@ -8,6 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.cli.console import open_services, out
+from backend.labelstudio.tasks import MAX_ID
 from backend.stats.intervals import Estimate
 from backend.stats.quality import Figures, Part, VersionQuality
 from backend.stats.queries import read_quality
@@ -16,7 +17,7 @@ _CONFUSIONS_SHOWN = 5
 
 
 def quality(
-    project: int = typer.Option(..., help="Id of the Label Studio project."),
+    project: int = typer.Option(..., min=1, max=MAX_ID, help="Id of the Label Studio project."),
     version: str = typer.Option("", help="Only this model version."),
     since: datetime | None = typer.Option(
         None, formats=["%Y-%m-%d"], help="Only annotations from this day's week on."

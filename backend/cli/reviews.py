@@ -10,6 +10,7 @@ from rich.table import Table
 
 from backend.cli.console import open_services, out
 from backend.errors import BadRequest
+from backend.labelstudio.tasks import MAX_ID
 from backend.review.entities import ReviewState
 from backend.review.table import BYTE_ORDER_MARK, Review, ReviewFilter, read_since, reviews_to_csv
 from backend.services import Services
@@ -31,10 +32,12 @@ _COUNTS = {
 
 
 def reviews(
-    project: int = typer.Option(..., help="Id of the project: the number in its address in Label Studio."),
+    project: int = typer.Option(
+        ..., min=1, max=MAX_ID, help="Id of the project: the number in its address in Label Studio."
+    ),
     state: ReviewState | None = typer.Option(None, help="Only tasks in this state."),
     annotator: int | None = typer.Option(
-        None, help="Only tasks decided by this user of Label Studio, by id."
+        None, min=0, max=MAX_ID, help="Only tasks decided by this user of Label Studio, by id."
     ),
     version: str | None = typer.Option(None, help="Only tasks compared with this model version."),
     corrected: bool | None = typer.Option(

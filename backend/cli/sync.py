@@ -6,6 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from backend.cli.console import open_services, out
 from backend.errors import NotFound
 from backend.labelstudio.project_annotations import ProjectAnnotations
+from backend.labelstudio.tasks import MAX_ID
 from backend.review.entities import FoundBy
 from backend.review.sync import ProjectSync
 from backend.services import Services
@@ -16,7 +17,9 @@ _BAR_CHARS = 20
 
 
 def sync(
-    project: int = typer.Option(..., help="Id of the project: the number in its address in Label Studio."),
+    project: int = typer.Option(
+        ..., min=1, max=MAX_ID, help="Id of the project: the number in its address in Label Studio."
+    ),
     full: bool = typer.Option(False, help="Read all tasks, and not only those that changed since last time."),
 ) -> None:
     """Compare what is known of a project with Label Studio itself, and repair what differs.

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
+from backend.endpoints.query import read_number
 from backend.entities import Job, JobOptions, TaskState
 from backend.errors import BadRequest
 from backend.labelstudio.tasks import as_object
@@ -39,7 +40,7 @@ def prelabel(project_id: int) -> tuple[Response, int]:
 @blueprint.get("/jobs")
 def jobs() -> Response:
     """List jobs, the newest first; `?project=ID` those of one project."""
-    project_id = _number("project", None)
+    project_id = read_number("project", None)
     return jsonify({"jobs": _shown(list_jobs(get_services().database, project_id=project_id))})
 
 
@@ -60,7 +61,7 @@ def tasks(job_id: str) -> Response:
         database,
         get_job(database, job_id).id,
         state=TaskState(word) if word else None,
-        after=_number("after", 0) or 0,
+        after=read_number("after", 0),
         limit=_MOST_ROWS,
     )
     rows = [{"task": task_id, "state": state, "reason": reason} for task_id, state, reason in found]
@@ -93,12 +94,3 @@ def _read_options(body: object) -> Mapping[str, Any]:
     if not all(isinstance(text, str) for text in fields.get("filters", [])):
         raise BadRequest('"filters" holds something else than texts; expected, for instance, ["id>100"].')
     return {"only_unlabelled": False, "filters": [], "retry_failed": False, **fields}
-
-
-def _number(name: str, default: int | None) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(f'"{name}" is {text[:80]!r}; expected a whole number.')
-    return int(text)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services
-from backend.errors import BadRequest
+from backend.endpoints.query import read_version, refuse_unknown
 from backend.review.table import read_since
 from backend.stats.intervals import Estimate
 from backend.stats.quality import Anchoring, Figures, Part, VersionQuality
@@ -24,12 +24,8 @@ _DIGITS = 6
 @blueprint.get("/projects/<int:project_id>/quality")
 def quality(project_id: int) -> Response:
     """Tell how good each version is; `?version=V&since=YYYY-MM-DD` by a part of the annotations."""
-    for name in request.args:
-        if name not in _PARAMETERS:
-            raise BadRequest(f'"{name[:80]}" is no parameter; expected any of {", ".join(_PARAMETERS)}.')
-    version, since = (request.args.get(name) for name in _PARAMETERS)
-    if version is not None and "\x00" in version:
-        raise BadRequest(f'"version" is {version[:80]!r}; expected the name of a model version.')
+    refuse_unknown(_PARAMETERS)
+    version, since = read_version(), request.args.get("since")
     report = read_quality(
         get_services().database,
         project_id,

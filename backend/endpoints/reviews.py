@@ -4,6 +4,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services
+from backend.endpoints.query import read_number, read_version, refuse_unknown
 from backend.errors import BadRequest
 from backend.review.entities import ReviewState
 from backend.review.table import BYTE_ORDER_MARK, ReviewFilter, read_since, review_to_json, reviews_to_csv
@@ -21,9 +22,9 @@ _JSON, _CSV = "application/json", "text/csv"
 def reviews(project_id: int) -> Response:
     """List the project's tasks with what annotators changed in them; `?format=csv` gives all as a file."""
     database = get_services().database
-    _refuse_unknown()
+    refuse_unknown(_PARAMETERS)
     wanted, as_csv = _read_filter(), _wants_csv()
-    after, limit = _number("after", 0), _number("limit", _ROWS)
+    after, limit = read_number("after", 0), read_number("limit", _ROWS)
     if not 1 <= limit <= MOST_ROWS:
         raise BadRequest(f'"limit" is {limit}; expected 1 to {MOST_ROWS}.')
     check_project(database, project_id)
@@ -53,23 +54,14 @@ def _csv_answer(project_id: int, wanted: ReviewFilter) -> Response:
     )
 
 
-def _refuse_unknown() -> None:
-    # A filter that is misspelt and ignored would give a table of other tasks than were asked for.
-    for name in request.args:
-        if name not in _PARAMETERS:
-            raise BadRequest(f'"{name[:80]}" is no parameter; expected any of {", ".join(_PARAMETERS)}.')
-
-
 def _read_filter() -> ReviewFilter:
-    state, version, since = (request.args.get(name) for name in ("state", "version", "since"))
+    state, since = (request.args.get(name) for name in ("state", "since"))
     if state is not None and state not in list(ReviewState):
         raise BadRequest(f'"state" is {state[:80]!r}; expected one of {", ".join(ReviewState)}.')
-    if version is not None and "\x00" in version:
-        raise BadRequest(f'"version" is {version[:80]!r}; expected the name of a model version.')
     return ReviewFilter(
         state=ReviewState(state) if state else None,
-        annotator=_number("annotator", 0) if "annotator" in request.args else None,
-        version=version,
+        annotator=read_number("annotator", None),
+        version=read_version(),
         corrected=_truth("corrected"),
         is_blind=_truth("blind"),
         since=read_since(since) if since is not None else None,
@@ -89,12 +81,3 @@ def _truth(name: str) -> bool | None:
     if text not in (None, "true", "false"):
         raise BadRequest(f'"{name}" is {text[:80]!r}; expected true or false.')
     return text == "true" if text else None
-
-
-def _number(name: str, default: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(f'"{name}" is {text[:80]!r}; expected a whole number.')
-    return int(text)

@@ -15,6 +15,8 @@ from backend.review.entities import AnnotatedRegions
 Result = Mapping[str, Any]
 
 _LABELS = "labels"
+# A longer one is no label that anybody chose, and PostgreSQL's indexes hold no texts of any length.
+_LABEL_CHARS = 500
 _CHOICES = "choices"
 # Keys of a `value` that say where on an image something is.
 _GEOMETRY_KEYS = frozenset({"x", "points", "rle", "imageDataURL", "vertices"})
@@ -130,6 +132,8 @@ def _texts(value: object, name: str) -> list[str]:
     texts = [text for text in value if isinstance(text, str) and text] if isinstance(value, list) else []
     if not isinstance(value, list) or not texts or len(texts) < len(value):
         raise BadRequest(f"its {name} are {excerpt(value)}; expected a list of at least one text.")
+    if max(map(len, texts)) > _LABEL_CHARS:
+        raise BadRequest(f"its {name} are {excerpt(value)}; expected at most {_LABEL_CHARS} characters each.")
     return list(dict.fromkeys(texts))
 
 

@@ -5,13 +5,19 @@ from dataclasses import replace
 
 import structlog
 
-from backend.entities import Region
 from backend.errors import LabelConfigError, LabelStudioError
 from backend.labelstudio.annotated_regions import read_regions
 from backend.labelstudio.annotations import annotation_digest
 from backend.labelstudio.label_config import parse_label_config
 from backend.review.corrections import correct
-from backend.review.entities import Account, Annotation, LoggedPrediction, ShownBy
+from backend.review.entities import (
+    Account,
+    AnnotatedRegions,
+    Annotation,
+    Correction,
+    LoggedPrediction,
+    ShownBy,
+)
 from backend.review.shown import choose_shown, names_its_origin
 from backend.store.database import Database
 from backend.store.projects import label_config_of
@@ -35,7 +41,7 @@ class Accountant:
         self._database = database
         self._ask_version = ask_version
         self._is_away = False
-        self._images: dict[str, dict[str, str]] = {}
+        self._images: dict[str | None, Mapping[str, str]] = {}
 
     def accounts_of(self, project_id: int, annotations: Sequence[Annotation]) -> list[Account]:
         """Return the account of each annotation of one project, in their order."""
@@ -51,21 +57,34 @@ class Accountant:
             for place, annotation in enumerate(annotations)
             if not annotation.is_cancelled
         }
-        regions = regions_of(self._database, {shown.id for shown, _ in chosen.values() if shown})
         images = self._images_of(project_id) if compared else {}
         return [
-            _account(annotation, *chosen.get(place, (None, None)), regions, images)
+            self._account(annotation, *chosen.get(place, (None, None)), images)
             for place, annotation in enumerate(annotations)
         ]
 
-    def _images_of(self, project_id: int) -> dict[str, str]:
-        """Return the image of each control tag of the project's labeling config, as far as it is known."""
-        xml = label_config_of(self._database, project_id) or ""
+    def _account(
+        self,
+        annotation: Annotation,
+        shown: LoggedPrediction | None,
+        shown_by: ShownBy | None,
+        images: Mapping[str, str],
+    ) -> Account:
+        annotated = read_annotated(annotation.result, images)
+        corrections = correct(regions_of(self._database, shown.id), annotated) if shown else ()
+        return Account(
+            annotation=annotation,
+            digest=annotation_digest(annotation),
+            shown=shown,
+            shown_by=shown_by,
+            corrections=tuple(map(_without_geometry, corrections)),
+            problems=annotated.problems,
+        )
+
+    def _images_of(self, project_id: int) -> Mapping[str, str]:
+        xml = label_config_of(self._database, project_id)
         if xml not in self._images:
-            try:
-                self._images[xml] = {tag.name: tag.to_name for tag in parse_label_config(xml)} if xml else {}
-            except LabelConfigError:
-                self._images[xml] = {}  # the annotation's own results name the images of its tags
+            self._images[xml] = images_of(xml)
         return self._images[xml]
 
     def _parent_versions(
@@ -93,20 +112,24 @@ class Accountant:
         return known | asked
 
 
-def _account(
-    annotation: Annotation,
-    shown: LoggedPrediction | None,
-    shown_by: ShownBy | None,
-    regions: dict[int, tuple[Region, ...]],
-    images: Mapping[str, str],
-) -> Account:
-    found = read_regions(annotation.result)
-    annotated = replace(found, images={**images, **found.images})
-    return Account(
-        annotation=annotation,
-        digest=annotation_digest(annotation),
-        shown=shown,
-        shown_by=shown_by,
-        corrections=correct(regions[shown.id], annotated) if shown else (),
-        problems=annotated.problems,
+def images_of(xml: str | None) -> Mapping[str, str]:
+    """Return the image of each control tag of a labeling config; none where there is no readable one."""
+    try:
+        return {tag.name: tag.to_name for tag in parse_label_config(xml)} if xml else {}
+    except LabelConfigError:
+        return {}  # the annotations' own results name the images of their tags
+
+
+def read_annotated(result: Sequence[object], images: Mapping[str, str]) -> AnnotatedRegions:
+    """Return an annotation's regions; `images` names the images of tags that it left empty."""
+    found = read_regions(result)
+    return replace(found, images={**images, **found.images})
+
+
+def _without_geometry(correction: Correction) -> Correction:
+    """Drop what is large in it: an account is kept until many of them are written."""
+    shown, annotated = (
+        replace(region, geometry=None) if region else None
+        for region in (correction.shown, correction.annotated)
     )
+    return replace(correction, shown=shown, annotated=annotated)

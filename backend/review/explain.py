@@ -3,20 +3,20 @@
 The account is made anew from what is stored, by the functions that made the ledger.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-
 from backend.entities import Region
 from backend.errors import NotFound
-from backend.labelstudio.annotated_regions import read_regions
+from backend.review.account import images_of, read_annotated
 from backend.review.corrections import correct
 from backend.review.entities import AnnotatedRegions, Correction, LoggedPrediction
 from backend.store.database import Database
-from backend.store.ledger_tables import SqlAnnotation, SqlReview
+from backend.store.ledger_tables import SqlAnnotation
+from backend.store.projects import label_config_of
 from backend.store.shown import logged_predictions, regions_of
-from backend.store.tables import SqlPrediction
+from backend.store.task_facts import read_task_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +57,32 @@ def explain_task(database: Database, task_id: int) -> ExplainedTask:
     Raises:
         NotFound: nothing is.
     """
-    with database.read() as session:
-        review = session.get(SqlReview, task_id)
-        project_id = review.project_id if review else None
-        if project_id is None:
-            project_id = session.scalar(
-                select(SqlPrediction.project_id).where(SqlPrediction.task_id == task_id).limit(1)
-            )
-        there = (SqlAnnotation.task_id == task_id, SqlAnnotation.deleted_at.is_(None))
-        rows = session.scalars(select(SqlAnnotation).where(*there).order_by(SqlAnnotation.id)).all()
-    if project_id is None:
+    facts = read_task_facts(database, task_id)
+    if facts is None:
         raise NotFound(
             f"Nothing is known of task {task_id}: it was neither predicted nor annotated since its project "
             "was connected. Bring the project up to date with: python -m backend sync --project ID"
         )
-    logged = logged_predictions(database, project_id, [task_id]).get(task_id, [])
-    deciding = review.annotation_id if review else None
+    review = facts.review
+    logged = logged_predictions(database, facts.project_id, [task_id]).get(task_id, [])
+    images = images_of(label_config_of(database, facts.project_id))
     shown = {prediction.id: prediction for prediction in logged}
-    regions = regions_of(database, {row.shown_id for row in rows if row.shown_id})
     return ExplainedTask(
         task_id=task_id,
-        project_id=project_id,
+        project_id=facts.project_id,
         image=review.image if review else None,
         state=review.state if review else None,
         is_deleted=bool(review and review.deleted_at),
         predictions=tuple((prediction, len(prediction.region_ids)) for prediction in logged),
         annotations=tuple(
-            _explain(row, shown.get(row.shown_id or 0), regions, is_deciding=row.id == deciding)
-            for row in rows
+            _explain(
+                row,
+                shown.get(row.shown_id or 0),
+                regions_of(database, row.shown_id) if row.shown_id else (),
+                images,
+                is_deciding=bool(review and review.annotation_id == row.id),
+            )
+            for row in facts.annotations
         ),
     )
 
@@ -92,11 +90,12 @@ def explain_task(database: Database, task_id: int) -> ExplainedTask:
 def _explain(
     row: SqlAnnotation,
     shown: LoggedPrediction | None,
-    regions: dict[int, tuple[Region, ...]],
+    regions: Sequence[Region],
+    images: Mapping[str, str],
     *,
     is_deciding: bool,
 ) -> ExplainedAnnotation:
-    annotated = read_regions(row.result)
+    annotated = read_annotated(row.result, images)
     return ExplainedAnnotation(
         id=row.id,
         annotator=row.annotator,
@@ -107,5 +106,5 @@ def _explain(
         shown=shown,
         shown_by=row.shown_by,
         annotated=annotated,
-        corrections=correct(regions[shown.id], annotated) if shown else (),
+        corrections=correct(regions, annotated) if shown else (),
     )

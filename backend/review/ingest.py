@@ -12,10 +12,11 @@ from typing import Any
 
 import structlog
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.entities import ControlTag
-from backend.errors import AppError, LabelConfigError
+from backend.errors import AppError, DatabaseUnavailable, LabelConfigError
 from backend.inference.plan import Planner
 from backend.labelstudio.changes import Changes, read_changes
 from backend.labelstudio.label_config import parse_label_config
@@ -29,6 +30,7 @@ from backend.store.event_queue import (
     mark_processed,
     mark_processed_up_to,
     newest_pending,
+    note_attempt,
     pending_ids,
     read_event,
 )
@@ -52,6 +54,10 @@ _BATCH = 500
 # Items written in one transaction: some 150 ms of annotations with ten regions each.
 _PART = 250
 _ERROR_CHARS = 2000
+# A turn ends after seconds, so that an event is first in line of a few turns at most.
+_MOST_ATTEMPTS = 5
+_GIVEN_UP = "The worker ended each time that it processed this event; the next sync repairs what it meant."
+_GONE = "Label Studio had no such project when it was last asked, so nothing was counted; a sync looks again."
 _NO_PROJECT = "It names no project, so nothing can be told from it; the next sync finds what it meant."
 
 
@@ -76,6 +82,7 @@ class EventProcessor:
             DatabaseUnavailable: what is not processed waits on.
         """
         done = self._process_project(project_id)
+        self._give_up_on_first(project_id)
         while ids := pending_ids(self._database, project_id, limit=_BATCH):
             for event_id in ids:
                 if is_time_up():
@@ -105,11 +112,22 @@ class EventProcessor:
                 session, project_id, newest.id, actions=PROJECT_ACTIONS, now=now, error=error
             )
 
+    def _give_up_on_first(self, project_id: int | None) -> None:
+        """Leave an event to the sync that was the first in line too often: it ends its worker each time."""
+        for event_id in pending_ids(self._database, project_id, limit=1):
+            with self._database.write() as session:
+                if note_attempt(session, event_id) > _MOST_ATTEMPTS:
+                    log.error("event_given_up", project=project_id, row=event_id)
+                    mark_processed(session, event_id, now=datetime.now(UTC), error=_GIVEN_UP)
+
     def _process_safely(self, project_id: int | None, event_id: int) -> int:
         try:
             return self._process_one(project_id, event_id)
         except (AppError, BaseTimeoutException):
             raise
+        except IntegrityError as error:
+            # Two projects' workers met at an id that is used again: the second to come finds it there.
+            raise DatabaseUnavailable("Two writers met; the event is processed once more.") from error
         except Exception as error:  # one event that we cannot digest must not hold up all others
             log.error("event_failed", project=project_id, row=event_id, exc_info=error)
             text = f"The event could not be processed ({type(error).__name__}); the next sync repairs it."
@@ -152,9 +170,10 @@ class EventProcessor:
             if not claim_event(session, event.id):
                 return False
             if is_there:
-                _apply(session, project_id, event, changes, accounts, images)
+                _apply(session, project_id, changes, accounts, images=images, now=event.received_at)
             if is_last:
-                error = " ".join(changes.problems)[:_ERROR_CHARS] or None
+                problems = changes.problems if is_there else (_GONE, *changes.problems)
+                error = " ".join(problems)[:_ERROR_CHARS] or None
                 mark_processed(session, event.id, now=datetime.now(UTC), error=error)
         return True
 
@@ -181,18 +200,18 @@ def _parts(changes: Changes) -> list[Changes]:
 def _apply(
     session: Session,
     project_id: int,
-    event: StoredEvent,
     changes: Changes,
     accounts: list[Account],
+    *,
     images: Mapping[int, str | None],
+    now: datetime,
 ) -> None:
-    now = event.received_at
     touched = {account.annotation.task_id for account in accounts}
     touched |= {task.id for task in changes.tasks if task.id is not None}
     known = {task_id: images.get(task_id) for task_id in touched}
     created = changes.tasks_created_at
     put_tasks(session, project_id, known, found_by=FoundBy.WEBHOOK, seen_at=now, created=created)
-    put_accounts(session, accounts, found_by=FoundBy.WEBHOOK, seen_at=now)
+    touched |= put_accounts(session, accounts, found_by=FoundBy.WEBHOOK, seen_at=now).left
     touched |= delete_annotations(session, project_id, changes.deleted_annotations, now=now)
     delete_tasks(session, project_id, changes.deleted_tasks, now=now)
     settle_reviews(session, touched | set(changes.deleted_tasks))

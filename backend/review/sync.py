@@ -1,7 +1,8 @@
 """Compare the ledger with Label Studio page by page, and repair what the webhook did not tell, or wrongly.
 
 A pass reads tasks by ascending id. What a page shows is stored in the transaction that moves the cursor, so
-a pass that was killed at any line goes on where it was. A full pass reads all tasks, and what the ledger has
+a pass that was killed at any line goes on where it was; of many deletions most are stored in parts before,
+which are not found again. A full pass reads all tasks, and what the ledger has
 between them is deleted; others read what has changed since the last one, which shows no deleted tasks.
 """
 
@@ -17,7 +18,7 @@ from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.project_annotations import ProjectCounts, ReadTask
 from backend.review.account import Accountant
 from backend.review.entities import Annotation
-from backend.review.sync_page import Page, compare_page, repair_page
+from backend.review.sync_page import Page, compare_page, delete_part, parts_gone, repair_page
 from backend.store.database import Database
 from backend.store.ledger import delete_project, hold_project
 from backend.store.ledger_heads import Scope, ledger_counts
@@ -29,6 +30,8 @@ FULL_EVERY = timedelta(days=7)
 # A change gets its time before it is committed, so one that is older than the last pass may be new to it.
 MARGIN = timedelta(minutes=10)
 MOST_TASKS = 200
+# Annotations and tasks deleted in one transaction: under SQLite's write lock, for which webhooks wait.
+_PART_SIZE = 500
 _FIRST_TASKS = 20
 # Numbers in a page's masks and outlines: a million of them take some 50 MB while they are read.
 _MANY_NUMBERS = 500_000
@@ -171,6 +174,7 @@ class ProjectSync:
         )
 
     def _store(self, sync: Sync, page: Page) -> Sync:
+        self._delete_parts(sync, page)
         with self._database.write() as session:
             # Another process may have stored the page, begun anew, or noted that the project is gone.
             if hold_project(session, self._project_id) and is_at(session, sync):
@@ -179,6 +183,14 @@ class ProjectSync:
                 if page.scope.last is None:
                     finish_pass(session, sync, now=datetime.now(UTC))
         return get_sync(self._database, self._project_id)
+
+    def _delete_parts(self, sync: Sync, page: Page) -> None:
+        for part in parts_gone(self._database, page, size=_PART_SIZE):
+            with self._database.write() as session:
+                if not (hold_project(session, self._project_id) and is_at(session, sync)):
+                    return
+                # Counted at once: who goes on after a kill finds them deleted.
+                move_on(session, sync, cursor=sync.cursor, found=delete_part(session, page, part))
 
     def _difference(self, before: ProjectCounts) -> str | None:
         """Say how Label Studio's counts differ from the ledger's; None where they do not, or are moving."""

@@ -1,7 +1,8 @@
 """One page of a sync: what of it the ledger has otherwise, and how that is repaired."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -44,6 +45,11 @@ class Page:
     images: Mapping[int, str | None]
     moved_from: frozenset[int]
 
+    @property
+    def there(self) -> set[int]:
+        """The annotations that the page shows."""
+        return {annotation.id for read in self.tasks for annotation in read.annotations}
+
 
 def compare_page(
     database: Database,
@@ -81,11 +87,6 @@ def compare_page(
 def repair_page(session: Session, page: Page) -> dict[str, int]:
     """Store what the page shows; return what that changed, by the names of a pass's counts."""
     project_id, began = page.scope.project_id, page.began
-    there = {annotation.id for read in page.tasks for annotation in read.annotations}
-    unread = {read.task.id for read in page.tasks if read.problems}
-    beside = annotations_beside(session, page.scope, there, seen_before=began)
-    gone = {i for i, task_id in beside.items() if task_id not in unread}
-    gone_tasks = set(tasks_beside(session, page.scope, seen_before=began))
     touched = {account.annotation.task_id for account in page.accounts} | set(page.images) | page.moved_from
     missing = changed = 0
     if page.images:
@@ -93,19 +94,66 @@ def repair_page(session: Session, page: Page) -> dict[str, int]:
     if page.accounts:
         put = put_accounts(session, page.accounts, found_by=FoundBy.SYNC, seen_at=began)
         missing, changed = len(put.missing | put.revived), len(put.changed)
-    if gone:
-        touched |= delete_annotations(session, project_id, gone, now=began)
-    if gone_tasks:
-        delete_tasks(session, project_id, gone_tasks, now=began)
-    if touched | gone_tasks:
-        settle_reviews(session, touched | gone_tasks)
+    # After what moved out of a deleted task was stored, or it would be deleted with it.
+    gone, tasks = _gone(session, page, page.scope)
+    _delete(session, page, gone, tasks, touched=touched)
     return {
         "tasks": len(page.tasks),
-        "annotations": len(there),
+        "annotations": len(page.there),
         "missing": missing,
         "changed": changed,
         "deleted": len(gone),
     }
+
+
+def parts_gone(database: Database, page: Page, *, size: int) -> list[Scope]:
+    """Return parts of the page for `delete_part`, so that less than `size` is left to `repair_page`.
+
+    In each, some `size` annotations and tasks are gone; what is gone of one task is in one part.
+    """
+    with database.read() as session:
+        gone, tasks = _gone(session, page, page.scope)
+    weights = Counter(task_id for task_id in gone.values() if task_id is not None) + Counter(tasks)
+    if weights.total() <= size:
+        return []
+    parts: list[Scope] = []
+    weight, after = 0, page.scope.after
+    for task_id in sorted(weights):
+        weight += weights[task_id]
+        if weight >= size:
+            ids = frozenset(i for i in page.scope.ids if after < i <= task_id)
+            parts.append(replace(page.scope, ids=ids, after=after, last=task_id))
+            weight, after = 0, task_id
+    return parts
+
+
+def delete_part(session: Session, page: Page, part: Scope) -> dict[str, int]:
+    """Delete what of a part of the page is still gone; return what that changed, as `repair_page` does."""
+    gone, tasks = _gone(session, page, part)
+    # What these held may be elsewhere now, which is stored with the page.
+    _delete(session, page, gone, tasks - page.moved_from)
+    return {"deleted": len(gone)}
+
+
+def _gone(session: Session, page: Page, scope: Scope) -> tuple[dict[int, int | None], set[int]]:
+    """Return the annotations, each with its task, and the tasks that the ledger alone has in the scope."""
+    unread = {read.task.id for read in page.tasks if read.problems}
+    beside = annotations_beside(session, scope, page.there, seen_before=page.began)
+    gone = {i: task_id for i, task_id in beside.items() if task_id not in unread}
+    return gone, set(tasks_beside(session, scope, seen_before=page.began))
+
+
+def _delete(
+    session: Session, page: Page, gone: Collection[int], tasks: Set[int], *, touched: Set[int] = frozenset()
+) -> None:
+    """Delete annotations and tasks, and settle the tasks that this or what was stored before has touched."""
+    touched = touched | tasks
+    if gone:
+        touched = touched | delete_annotations(session, page.scope.project_id, gone, now=page.began)
+    if tasks:
+        delete_tasks(session, page.scope.project_id, tasks, now=page.began)
+    if touched:
+        settle_reviews(session, touched)
 
 
 def _is_news(annotation: Annotation, head: AnnotationHead | None, began: datetime) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    InterfaceError,
     NoSuchModuleError,
     OperationalError,
     ProgrammingError,
@@ -30,6 +31,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that no other program uses as an advisory lock in the same PostgreSQL database.
 _MIGRATION_LOCK = 7_140_923_001
 _MIGRATION_TIMEOUT = 60.0
+# Classes of PostgreSQL's error codes: data exception, program limit exceeded.
+_VALUE_ERRORS = ("22", "54")
 _BAD_ADDRESS = "DATABASE_URL is no address of SQLite or PostgreSQL, such as postgresql://user@host/name."
 
 
@@ -151,7 +154,10 @@ def upsert(session: Session, table: Table, row: Mapping[str, Any]) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, TimeoutError) as error:
+    except (InterfaceError, OperationalError, TimeoutError) as error:
+        # psycopg counts values that do not fit among its operational errors.
+        if str(getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith(_VALUE_ERRORS):
+            raise
         # The statement and its values stay out of the message: they may hold anything.
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
         raise DatabaseUnavailable(

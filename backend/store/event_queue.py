@@ -60,6 +60,12 @@ def claim_event(session: Session, event_id: int) -> bool:
     return session.scalar(query.with_for_update()) is not None
 
 
+def note_attempt(session: Session, event_id: int) -> int:
+    """Count one more attempt at an event; return how many there were."""
+    session.execute(update(SqlEvent).where(SqlEvent.id == event_id).values(attempts=SqlEvent.attempts + 1))
+    return session.scalar(select(SqlEvent.attempts).where(SqlEvent.id == event_id)) or 0
+
+
 def mark_processed(session: Session, event_id: int, *, now: datetime, error: str | None = None) -> None:
     """Note that an event was dealt with, and what of it could not be used."""
     session.execute(update(SqlEvent).where(SqlEvent.id == event_id).values(processed_at=now, error=error))

@@ -44,7 +44,7 @@ class EventWriter:
             # It may be stored by now, along with another request's.
             while not mine.is_new.done():
                 together = self._waiting[:_MOST_TOGETHER]
-                del self._waiting[:_MOST_TOGETHER]
+                del self._waiting[: len(together)]
                 self._store(together)
         return mine.is_new.result()
 

@@ -27,11 +27,15 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Changed:
-    """What a write changed, by annotation id: new to the ledger, other than it had, or there again."""
+    """What a write changed, by annotation id: new to the ledger, other than it had, or there again.
+
+    `left` are tasks that an annotation was of before: its id is used again, for another task.
+    """
 
     missing: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
     revived: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
 
 
 def hold_project(session: Session, project_id: int) -> bool:
@@ -72,6 +76,8 @@ def put_accounts(
                 changed.missing.add(annotation_id)
                 inserted.append(content | {"found_by": found_by})
             else:
+                if row.task_id is not None and row.task_id != account.annotation.task_id:
+                    changed.left.add(row.task_id)
                 which = changed.revived if row.deleted_at and deleted_at is None else changed.changed
                 which.add(annotation_id)
                 updated.append(content)
@@ -90,7 +96,9 @@ def delete_annotations(
     """Mark annotations as deleted, also those that never came; return the tasks that they belong to."""
     tasks: set[int] = set()
     for some in chunks(sorted(annotation_ids)):
-        rows = _rows(session, some)
+        # Without contents, which may be large.
+        query = select(SqlAnnotation.id, SqlAnnotation.task_id, SqlAnnotation.deleted_at)
+        rows = {row.id: row for row in session.execute(query.where(SqlAnnotation.id.in_(some)))}
         alive = [i for i, row in rows.items() if row.deleted_at is None]
         tasks |= {row.task_id for row in rows.values() if row.task_id is not None}
         _mark_deleted(session, alive, now=now)

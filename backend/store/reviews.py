@@ -14,8 +14,6 @@ from backend.store.ledger_tables import SqlReview, SqlSync
 from backend.store.tables import SqlPrediction, SqlProject
 
 MOST_ROWS = 1000
-# An image may stand in the task itself, as a data URI of megabytes; addresses are shorter.
-_IMAGE_CHARS = 2000
 _LARGEST_ID = 2**63 - 1
 _SHOWN_COUNTS = ("kept", "adjusted", "relabelled", "deleted", "added")
 _PLAIN = (*_SHOWN_COUNTS, "predicted", "annotator", "annotations", "version", "is_blind", "reviewed_at")
@@ -48,7 +46,7 @@ def list_reviews(
         select(
             SqlReview.task_id,
             SqlReview.state,
-            func.substr(SqlReview.image, 1, _IMAGE_CHARS + 1).label("image"),
+            SqlReview.image,
             *(getattr(SqlReview, name) for name in _PLAIN),
         )
         .where(*_conditions(project_id, wanted), SqlReview.task_id > after)
@@ -105,13 +103,10 @@ def _conditions(project_id: int, wanted: ReviewFilter) -> list[ColumnElement[boo
 
 def _to_review(project_id: int, row: Row[*tuple[object, ...]]) -> Review:
     values = row._mapping
-    image = values["image"]
-    if image is not None and len(image) > _IMAGE_CHARS:
-        image = image[:_IMAGE_CHARS] + "…"
     return Review(
         project=project_id,
         task=values["task_id"],
-        image=image,
+        image=values["image"],
         state=ReviewState(values["state"]),
         **{name: values[name] for name in _PLAIN},
     )

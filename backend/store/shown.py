@@ -41,14 +41,11 @@ def logged_predictions(
     return dict(found)
 
 
-def regions_of(database: Database, prediction_ids: Collection[int]) -> dict[int, tuple[Region, ...]]:
-    """Return the regions of logged predictions, by the log's ids."""
-    found: dict[int, tuple[Region, ...]] = {}
+def regions_of(database: Database, prediction_id: int) -> tuple[Region, ...]:
+    """Return the regions of a logged prediction, by the log's id; of one alone, since masks are large."""
     with database.read() as session:
-        for some in chunks(sorted(prediction_ids)):
-            query = select(SqlPrediction.id, SqlPrediction.regions).where(SqlPrediction.id.in_(some))
-            found |= {row.id: tuple(map(region_from_row, row.regions)) for row in session.execute(query)}
-    return found
+        query = select(SqlPrediction.regions).where(SqlPrediction.id == prediction_id)
+        return tuple(map(region_from_row, session.scalar(query) or ()))
 
 
 def parent_versions(database: Database, parent_ids: Iterable[int]) -> dict[int, str]:

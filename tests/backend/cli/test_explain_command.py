@@ -64,6 +64,23 @@ def test_task_without_annotations_says_so(run: Run, services: Services) -> None:
     assert "2 regions, blind, not shown." in output and "Nobody has submitted" in output
 
 
+@pytest.mark.parametrize("number", [2**63, -1])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("explain --task", id="explain task"),
+        pytest.param("explain --task 1 --annotation", id="explain annotation"),
+        pytest.param("sync --project", id="sync"),
+        pytest.param("quality --project", id="quality"),
+        pytest.param("reviews --project", id="reviews"),
+        pytest.param("reviews --project 7 --annotator", id="reviews annotator"),
+    ],
+)
+def test_number_beyond_any_id_is_a_wrong_option(run: Run, command: str, number: int) -> None:
+    result = run(*command.split(), str(number))
+    assert result.exit_code == 2 and "Invalid value for" in result.output
+
+
 def test_unknown_task_is_an_error(run: Run) -> None:
     result = run("explain", "--task", "99")
     assert result.exit_code == 1 and "99" in str(result.exception)

@@ -1,14 +1,26 @@
-"""A project that keeps tasks and annotations in memory, as Label Studio would, and fails as told."""
+"""A project that keeps tasks and annotations in memory, as Label Studio would, and fails as told.
+
+Beside it: how tests sync it, and compare it with the ledger.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from backend.entities import Task
 from backend.errors import LabelStudioError
 from backend.labelstudio.project_annotations import ProjectCounts, ReadTask
-from backend.review.entities import Annotation
+from backend.review.account import Accountant
+from backend.review.entities import Annotation, FoundBy
+from backend.review.sync import ProjectSync
+from backend.store.database import Database
+from backend.store.ledger import hold_project, put_accounts, put_tasks
+from backend.store.ledger_tables import SqlAnnotation, SqlReview
+from backend.store.review_rows import settle_reviews
+from backend.store.syncs import Sync
 from tests.backend.label_configs import BOXES
 
 PROJECT = 7
@@ -130,3 +142,58 @@ class FakeAnnotatedProject:
         self.clock += timedelta(minutes=1)
         self.changed[task_id] = self.clock
         return self.clock
+
+
+def fifty_tasks() -> FakeAnnotatedProject:
+    """Return fifty tasks, of which every second one has an annotation with ten times its id."""
+    made = FakeAnnotatedProject(50)
+    for task_id in range(2, 51, 2):
+        made.annotate(10 * task_id, task_id)
+    return made
+
+
+def sync(database: Database, project: FakeAnnotatedProject, **options: Any) -> Sync:
+    """Sync the project once."""
+    return ProjectSync(database, project, PROJECT).run(**options)
+
+
+def told(database: Database, project: FakeAnnotatedProject, *annotation_ids: int, at: datetime) -> None:
+    """Let the webhook tell of annotations."""
+    annotations = [project.annotations[i] for i in annotation_ids]
+    accounts = Accountant(database, project.version_of_prediction).accounts_of(PROJECT, annotations)
+    tasks = {a.task_id: f"s3://bucket/{a.task_id}.jpg" for a in annotations}
+    with database.write() as session:
+        hold_project(session, PROJECT)
+        put_tasks(session, PROJECT, tasks, found_by=FoundBy.WEBHOOK, seen_at=at)
+        put_accounts(session, accounts, found_by=FoundBy.WEBHOOK, seen_at=at)
+        settle_reviews(session, tasks)
+
+
+def ledger(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what the ledger says is there, without how and when it came to know."""
+    tables: dict[type[Any], tuple[str, ...]] = {
+        SqlAnnotation: ("id", "task_id", "updated_at", "is_cancelled", "is_ground_truth", "digest"),
+        SqlReview: ("task_id", "state", "annotation_id", "annotations", "image"),
+    }
+    with database.read() as session:
+        return {
+            table.__tablename__: sorted(
+                tuple(getattr(row, name) for name in names)
+                for row in session.scalars(select(table).where(table.deleted_at.is_(None)))
+            )
+            for table, names in tables.items()
+        }
+
+
+def is_equal(database: Database, project: FakeAnnotatedProject) -> bool:
+    """Tell whether the ledger holds what the project does."""
+    held = ledger(database)
+    annotations = {(a.id, a.task_id, a.updated_at) for a in project.annotations.values()}
+    return {row[:3] for row in held["annotation"]} == annotations and {
+        row[0] for row in held["review"]
+    } == set(project.tasks)
+
+
+def found(state: Sync) -> tuple[int, int, int]:
+    """Return how many annotations the sync found missing, changed and deleted."""
+    return state.missing, state.changed, state.deleted

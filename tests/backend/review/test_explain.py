@@ -1,11 +1,26 @@
 """What `explain` tells of a task: all predictions, all annotations, each region's match."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.errors import NotFound
 from backend.review.explain import explain_task
 from backend.store.database import Database
-from tests.backend.review.events import annotation, created, deleted, event, process, region, show, task_of
+from backend.store.projects import store_project
+from tests.backend.review.events import (
+    PROJECT,
+    annotation,
+    at,
+    corrections,
+    created,
+    deleted,
+    event,
+    process,
+    region,
+    show,
+    task_of,
+)
 
 SHOWN = [region("a1", "car"), region("b2", "person", x=400)]
 
@@ -53,3 +68,17 @@ def test_deleted_task_is_told_as_such(database: Database) -> None:
 def test_unknown_task_is_an_error_that_says_what_to_do(database: Database) -> None:
     with pytest.raises(NotFound, match="sync --project"):
         explain_task(database, 1)
+
+
+def test_images_of_the_config_keep_regions_apart_as_in_the_ledger(database: Database) -> None:
+    config = (
+        '<View><Image name="left" value="$left"/><Image name="image" value="$image"/>'
+        '<RectangleLabels name="other" toName="left"><Label value="car"/></RectangleLabels>'
+        '<RectangleLabels name="label" toName="image"><Label value="car"/></RectangleLabels></View>'
+    )
+    store_project(database, PROJECT, label_config=config, model_version=None, now=at(0))
+    show(database, [replace(SHOWN[0], control="other")])
+    process(database, created(annotation(1, [region("m1", "car")])))
+    [told] = explain_task(database, 1).annotations
+    assert [c.kind for c in told.corrections] == [kind for _, kind, _ in corrections(database)]
+    assert [c.kind for c in told.corrections] == ["deleted", "added"]

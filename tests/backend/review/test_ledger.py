@@ -337,3 +337,45 @@ def test_tag_that_lies_on_another_image_is_not_matched_though_its_annotation_is_
     show(database, [replace(CAR, control="other")])
     process(database, created(annotation(1, [region("m1", "car")])))
     assert [kind for _, kind, _ in corrections(database)] == ["deleted", "added"]
+
+
+def test_label_too_long_for_an_index_is_left_out_and_blocks_nothing(database: Database) -> None:
+    show(database, SHOWN)
+    process(database, created(annotation(1, [region("a1", "car" * 2000)])))
+    process(database, created(annotation(2, SHOWN)))
+    assert [kind for number, kind, _ in corrections(database) if number == 2] == ["kept"] * 4
+
+
+def test_event_that_ends_its_worker_each_time_is_given_up(database: Database) -> None:
+    show(database, SHOWN)
+    body = created(annotation(1, CORRECTED))
+    store_event(database, parse_event(body, received_second=0), now=at(60))
+
+    def end(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backend.review.ingest.read_event", end)
+        for _ in range(5):
+            with pytest.raises(KeyboardInterrupt):
+                process(database)
+        process(database)
+    with database.read() as session:
+        assert "ended" in (session.scalars(select(SqlEvent.error)).one() or "")
+    assert process(database, created(annotation(2, CORRECTED))) == 1
+    assert len(corrections(database)) == 5
+
+
+def test_annotation_whose_id_is_used_for_another_task_leaves_the_first(database: Database) -> None:
+    for task in (1, 2):
+        show(database, [region(f"a{task}")], task=task)
+    process(database, created(annotation(5, [region("a1")])))
+    process(database, created(annotation(5, [region("a2")], task=2, minute=20)))
+    assert [review(database, task).state for task in (1, 2)] == ["not_viewed", "viewed"]
+
+
+def test_event_of_a_project_that_was_gone_says_so(database: Database) -> None:
+    process(database, event("PROJECT_DELETED"))
+    process(database, created(annotation(1, CORRECTED)))
+    with database.read() as session:
+        assert "no such project" in (session.scalars(select(SqlEvent.error)).all()[-1] or "")

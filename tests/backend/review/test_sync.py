@@ -12,14 +12,20 @@ from backend.review.account import Accountant
 from backend.review.entities import FoundBy
 from backend.review.sync import FULL_EVERY, MARGIN, MOST_TASKS, ProjectSync
 from backend.store.database import Database
-from backend.store.ledger import delete_annotations, delete_tasks, hold_project, put_accounts, put_tasks
 from backend.store.ledger_heads import counts_by_finder, ledger_counts
-from backend.store.ledger_tables import SqlAnnotation, SqlReview, SqlSync, SqlTally
-from backend.store.review_rows import settle_reviews
+from backend.store.ledger_tables import SqlAnnotation, SqlSync, SqlTally
 from backend.store.syncs import Sync, get_sync
-from tests.backend.review.fake_annotated_project import PROJECT, FakeAnnotatedProject, box
-
-LATER = datetime(2100, 1, 1, tzinfo=UTC)
+from tests.backend.review.fake_annotated_project import (
+    PROJECT,
+    FakeAnnotatedProject,
+    box,
+    fifty_tasks,
+    found,
+    is_equal,
+    ledger,
+    sync,
+    told,
+)
 
 
 class Killed(BaseException):
@@ -28,62 +34,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def project() -> FakeAnnotatedProject:
-    """Fifty tasks, of which every second one has an annotation with ten times its id."""
-    made = FakeAnnotatedProject(50)
-    for task_id in range(2, 51, 2):
-        made.annotate(10 * task_id, task_id)
-    return made
-
-
-def sync(database: Database, project: FakeAnnotatedProject, **options: Any) -> Sync:
-    return ProjectSync(database, project, PROJECT).run(**options)
-
-
-def told(database: Database, project: FakeAnnotatedProject, *annotation_ids: int, at: datetime) -> None:
-    """Let the webhook tell of annotations."""
-    annotations = [project.annotations[i] for i in annotation_ids]
-    accounts = Accountant(database, project.version_of_prediction).accounts_of(PROJECT, annotations)
-    tasks = {a.task_id: f"s3://bucket/{a.task_id}.jpg" for a in annotations}
-    with database.write() as session:
-        hold_project(session, PROJECT)
-        put_tasks(session, PROJECT, tasks, found_by=FoundBy.WEBHOOK, seen_at=at)
-        put_accounts(session, accounts, found_by=FoundBy.WEBHOOK, seen_at=at)
-        settle_reviews(session, tasks)
-
-
-def told_deleted(database: Database, *annotation_ids: int, at: datetime) -> None:
-    with database.write() as session:
-        touched = delete_annotations(session, PROJECT, annotation_ids, now=at)
-        settle_reviews(session, touched)
-
-
-def ledger(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Return what the ledger says is there, without how and when it came to know."""
-    tables: dict[type[Any], tuple[str, ...]] = {
-        SqlAnnotation: ("id", "task_id", "updated_at", "is_cancelled", "is_ground_truth", "digest"),
-        SqlReview: ("task_id", "state", "annotation_id", "annotations", "image"),
-    }
-    with database.read() as session:
-        return {
-            table.__tablename__: sorted(
-                tuple(getattr(row, name) for name in names)
-                for row in session.scalars(select(table).where(table.deleted_at.is_(None)))
-            )
-            for table, names in tables.items()
-        }
-
-
-def is_equal(database: Database, project: FakeAnnotatedProject) -> bool:
-    """Tell whether the ledger holds what the project does."""
-    held = ledger(database)
-    annotations = {(a.id, a.task_id, a.updated_at) for a in project.annotations.values()}
-    return {row[:3] for row in held["annotation"]} == annotations and {
-        row[0] for row in held["review"]
-    } == set(project.tasks)
-
-
-def found(state: Sync) -> tuple[int, int, int]:
-    return state.missing, state.changed, state.deleted
+    return fifty_tasks()
 
 
 def test_first_sync_fills_the_ledger(database: Database, project: FakeAnnotatedProject) -> None:
@@ -172,17 +123,6 @@ def test_annotation_that_moved_to_another_task_moves_in_the_ledger(
     assert {row[0]: row[3] for row in ledger(database)["review"] if row[0] in (old, new)} == {old: 0, new: 2}
 
 
-def test_deleted_tasks_are_found_though_none_changed(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    sync(database, project)
-    for task_id in (1, 2, 25, 50):
-        project.delete_task(task_id)
-    state = sync(database, project)
-    assert project.since[-1] is None and state.changed_since is None
-    assert is_equal(database, project) and state.deleted == 2
-
-
 def test_moving_counts_make_no_full_pass(database: Database, project: FakeAnnotatedProject) -> None:
     sync(database, project)
     project.delete_task(50)
@@ -202,43 +142,6 @@ def test_all_is_read_again_once_a_week(database: Database, project: FakeAnnotate
     with database.write() as session:
         session.execute(update(SqlSync).values(full_at=datetime.now(UTC) - FULL_EVERY))
     assert sync(database, project).changed_since is None
-
-
-def test_what_was_told_after_the_page_was_asked_for_is_not_deleted(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    sync(database, project)
-    project.annotate(5000, 2)
-    told(database, project, 5000, at=LATER)
-    late = project.annotations.pop(5000)  # the list was made before it came
-    sync(database, project, is_full=True)
-    assert (5000, 2) in {row[:2] for row in ledger(database)["annotation"]}
-    project.annotations[5000] = late
-    assert found(sync(database, project, is_full=True)) == (0, 0, 0)
-
-
-def test_deletion_that_was_wrong_is_taken_back(database: Database, project: FakeAnnotatedProject) -> None:
-    sync(database, project)
-    told_deleted(database, 20, at=datetime.now(UTC))
-    with database.write() as session:
-        delete_tasks(session, PROJECT, [40], now=datetime.now(UTC))
-    state = sync(database, project, is_full=True)
-    assert found(state) == (2, 0, 0) and is_equal(database, project)
-
-
-def test_deletion_after_the_page_was_read_stays(database: Database, project: FakeAnnotatedProject) -> None:
-    sync(database, project)
-    told_deleted(database, 20, at=LATER)
-    assert found(sync(database, project, is_full=True)) == (0, 0, 0)
-    assert 20 not in {row[0] for row in ledger(database)["annotation"]}
-
-
-def test_deletion_of_an_annotation_that_never_came_is_taken_back_too(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    told_deleted(database, 20, at=datetime.now(UTC))
-    sync(database, project)
-    assert is_equal(database, project)
 
 
 @pytest.mark.parametrize("line", range(1, 7))
@@ -306,45 +209,6 @@ def test_page_that_another_process_stored_is_left_to_it(
     assert (state.tasks, state.missing) == (50, 25) and not state.is_running
 
 
-def test_project_that_is_gone_is_marked_as_deleted_and_comes_back_whole(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    sync(database, project)
-    before = ledger(database)
-    project.is_there = False
-    assert sync(database, project).gone_at is not None
-    assert ledger(database) == {"annotation": [], "review": []}
-    project.is_there = True
-    state = sync(database, project)
-    assert state.gone_at is None and ledger(database) == before
-
-
-def test_project_that_goes_half_way_is_marked_as_deleted(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    def leave(call: str) -> None:
-        project.is_there = project.calls.count("read_after") < 2
-
-    project.before = leave
-    assert sync(database, project).gone_at is not None
-    assert ledger_counts(database, PROJECT) == (0, 0, 0)
-
-
-def test_unreadable_annotation_is_not_deleted_and_noted_once(
-    database: Database, project: FakeAnnotatedProject
-) -> None:
-    sync(database, project)
-    del project.annotations[20]
-    project.unreadable = {2, 3}
-    state = sync(database, project, is_full=True)
-    assert state.deleted == 0 and 20 in {row[0] for row in ledger(database)["annotation"]}
-    assert (
-        state.error == "Label Studio counts otherwise than the ledger: +0 tasks, +1 annotations, +0 skipped."
-    )
-    again = sync(database, project)
-    assert again.changed_since is not None and again.error == state.error
-
-
 def test_failure_is_noted_and_the_pass_goes_on_later(
     database: Database, project: FakeAnnotatedProject
 ) -> None:
@@ -405,19 +269,3 @@ def test_only_what_differs_is_compared_anew(
     assert asked == [20]
     with database.read() as session:
         assert session.scalars(select(SqlTally)).all() == []  # nothing was shown, so nothing is counted
-
-
-@pytest.mark.parametrize("first", [7, 8], ids=["old-project-first", "new-project-first"])
-def test_id_of_a_deleted_task_that_another_project_uses_is_that_projects(
-    database: Database, project: FakeAnnotatedProject, first: int
-) -> None:
-    sync(database, project)
-    project.delete_task(50)
-    other = FakeAnnotatedProject(1, first=50)
-    other.annotate(9000, 50, project_id=8)
-    for project_id in (first, 15 - first, first, 15 - first):
-        read = {7: project, 8: other}[project_id]
-        ended = ProjectSync(database, read, project_id).run()
-    assert ended.error is None
-    assert ledger_counts(database, PROJECT) == (49, 24, 0)
-    assert ledger_counts(database, 8) == (1, 1, 0)

@@ -175,10 +175,12 @@ def upgrade() -> None:
             "relabelled_to",
         ],
     )
+    op.add_column("event", sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False))
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.drop_column("event", "attempts")
     op.drop_table("tally")
     op.drop_table("correction")
     op.drop_table("annotation")
