@@ -34,14 +34,8 @@ from backend.store.event_queue import (
     pending_ids,
     read_event,
 )
-from backend.store.ledger import (
-    delete_annotations,
-    delete_project,
-    delete_tasks,
-    hold_project,
-    put_accounts,
-    put_tasks,
-)
+from backend.store.ledger import delete_annotations, hold_project, put_accounts
+from backend.store.ledger_tasks import delete_project, delete_tasks, put_tasks
 from backend.store.projects import store_project
 from backend.store.review_rows import settle_reviews
 from backend.store.training_requests import note_training_request

@@ -20,8 +20,9 @@ from backend.review.account import Accountant
 from backend.review.entities import Annotation
 from backend.review.sync_page import Page, compare_page, delete_part, parts_gone, repair_page
 from backend.store.database import Database
-from backend.store.ledger import delete_project, hold_project
+from backend.store.ledger import hold_project
 from backend.store.ledger_heads import Scope, ledger_counts
+from backend.store.ledger_tasks import delete_project
 from backend.store.syncs import Sync, begin_pass, finish_pass, get_sync, is_at, move_on, note_error
 
 log = structlog.get_logger(__name__)

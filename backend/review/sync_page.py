@@ -15,7 +15,7 @@ from backend.labelstudio.task_image import task_image
 from backend.review.account import Accountant
 from backend.review.entities import Account, Annotation, FoundBy
 from backend.store.database import Database
-from backend.store.ledger import delete_annotations, delete_tasks, put_accounts, put_tasks
+from backend.store.ledger import delete_annotations, put_accounts
 from backend.store.ledger_heads import (
     AnnotationHead,
     Scope,
@@ -25,6 +25,7 @@ from backend.store.ledger_heads import (
     task_heads,
     tasks_beside,
 )
+from backend.store.ledger_tasks import delete_tasks, put_tasks
 from backend.store.review_rows import settle_reviews
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from tests.backend.label_configs import BOXES
     ("data", "image"),
     [
         pytest.param({"text": "a", "image": "/data/1.jpg"}, "/data/1.jpg", id="field of the tag"),
-        pytest.param({"text": "a", "picture": "/data/1.jpg"}, "a", id="first text where the field is missing"),
+        pytest.param({"text": "a", "picture": "/data/1.jpg"}, "a", id="first text without the field"),
         pytest.param({"image": 5}, None, id="no text"),
         pytest.param({}, None, id="no data"),
         pytest.param({"image": "a\x00b\ud800"}, "a?b?", id="what no database holds"),

@@ -17,8 +17,9 @@ from backend.review.account import Accountant
 from backend.review.entities import Annotation, FoundBy
 from backend.review.sync import ProjectSync
 from backend.store.database import Database
-from backend.store.ledger import hold_project, put_accounts, put_tasks
+from backend.store.ledger import hold_project, put_accounts
 from backend.store.ledger_tables import SqlAnnotation, SqlReview
+from backend.store.ledger_tasks import put_tasks
 from backend.store.review_rows import settle_reviews
 from backend.store.syncs import Sync
 from tests.backend.label_configs import BOXES

@@ -6,8 +6,9 @@ import pytest
 
 from backend.review.sync import ProjectSync
 from backend.store.database import Database
-from backend.store.ledger import delete_annotations, delete_tasks
+from backend.store.ledger import delete_annotations
 from backend.store.ledger_heads import ledger_counts
+from backend.store.ledger_tasks import delete_tasks
 from backend.store.review_rows import settle_reviews
 from tests.backend.review.fake_annotated_project import (
     PROJECT,
