@@ -15,7 +15,6 @@ from backend.labelstudio.tasks import as_object, parse_project_id
 
 MAX_ACTION_CHARS = 64
 START_TRAINING = "START_TRAINING"
-DELETED = "_DELETED"
 KNOWN_ACTIONS = frozenset(
     {
         "PROJECT_CREATED",
@@ -49,8 +48,7 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
         body: The decoded JSON.
         received_second: Unix time of arrival in whole seconds. It is part of the key of events that carry
             neither ids nor times of their own (project settings): those may truly happen again, and only a
-            second copy within the same second is taken for the same fact. So may deletions, since Label
-            Studio gives some ids again. Of training requests there is one
+            second copy within the same second is taken for the same fact. Of training requests there is one
             a second in each project, whatever its counters say by then: Label Studio may send one after
             every annotation.
 
@@ -66,8 +64,6 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
     marks = sorted(_marks(fields))
     if action == START_TRAINING:
         marks = [str(received_second)]
-    elif marks and action.endswith(DELETED):
-        marks.append(str(received_second))
     elif not marks:
         marks = [_digest(fields), str(received_second)]
     text = "\n".join([action, str(project_id), *marks])
