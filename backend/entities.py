@@ -244,9 +244,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """One event that Label Studio told us of. `key` is equal for two deliveries of the same fact."""
+    """One event that Label Studio told us of. `key` is equal for two deliveries of the same fact.
+
+    `text` is the payload as JSON where it came as that, so that nobody need write it again.
+    """
 
     key: str
     action: str
     project_id: int | None
     payload: Mapping[str, Any]
+    text: str | None = None

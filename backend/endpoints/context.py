@@ -29,6 +29,15 @@ def read_json() -> object:
     """Return the request's body, decoded as strict JSON.
 
     Raises:
+        BadRequest, RequestEntityTooLarge: as `read_json_text`.
+    """
+    return read_json_text()[0]
+
+
+def read_json_text() -> tuple[object, str | None]:
+    """Return the request's body, decoded as strict JSON, and its text; None for one that is not all ASCII.
+
+    Raises:
         BadRequest: not JSON, nested beyond what Python's decoder follows, or holding NaN or Infinity.
         RequestEntityTooLarge: longer than MAX_BODY_MB.
     """
@@ -43,7 +52,7 @@ def read_json() -> object:
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}. Expected a JSON object.") from None
     _check_depth(body)
-    return body
+    return body, text.decode("ascii") if text.isascii() else None
 
 
 def _too_deep() -> BadRequest:

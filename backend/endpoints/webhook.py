@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify
 
 from backend.endpoints.auth import require_webhook_caller
-from backend.endpoints.context import get_services, read_json
+from backend.endpoints.context import get_services, read_json_text
 from backend.errors import AppError
 from backend.labelstudio.events import UNKNOWN_ACTION, name_action
 from backend.review.inbox import receive_event
@@ -18,9 +18,9 @@ def webhook() -> tuple[Response, int]:
     services = get_services()
     action = UNKNOWN_ACTION
     try:
-        body = read_json()
+        body, text = read_json_text()
         action = name_action(body)
-        is_new = receive_event(body, events=services.events, queue=services.queue)
+        is_new = receive_event(body, events=services.events, queue=services.queue, text=text)
     except AppError as error:
         services.metrics.events.labels(action, error.code).inc()
         raise

@@ -41,7 +41,7 @@ def name_action(body: object) -> str:
     return action if isinstance(action, str) and action in KNOWN_ACTIONS else UNKNOWN_ACTION
 
 
-def parse_event(body: object, *, received_second: int) -> WebhookEvent:
+def parse_event(body: object, *, received_second: int, text: str | None = None) -> WebhookEvent:
     """Read a webhook's body; unknown actions are kept.
 
     Args:
@@ -51,6 +51,7 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
             second copy within the same second is taken for the same fact. Of training requests there is one
             a second in each project, whatever its counters say by then: Label Studio may send one after
             every annotation.
+        text: The body as it came, where that is worth keeping.
 
     Raises:
         BadRequest: not an object, or without an action.
@@ -66,9 +67,9 @@ def parse_event(body: object, *, received_second: int) -> WebhookEvent:
         marks = [str(received_second)]
     elif not marks:
         marks = [_digest(fields), str(received_second)]
-    text = "\n".join([action, str(project_id), *marks])
-    key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return WebhookEvent(key=key, action=action, project_id=project_id, payload=fields)
+    facts = "\n".join([action, str(project_id), *marks])
+    key = hashlib.sha256(facts.encode(errors="surrogatepass")).hexdigest()
+    return WebhookEvent(key=key, action=action, project_id=project_id, payload=fields, text=text)
 
 
 def _marks(fields: Mapping[str, Any]) -> Iterable[str]:

@@ -14,18 +14,24 @@ log = structlog.get_logger(__name__)
 PROCESS_JOB = "retrain.jobs.process_events"
 
 
-def receive_event(body: object, *, events: EventWriter, queue: JobQueue) -> bool:
+def receive_event(body: object, *, events: EventWriter, queue: JobQueue, text: str | None = None) -> bool:
     """Store one webhook event and queue its processing; return False where it was stored already.
 
     Events of one project share one waiting job, which takes all of them. Without Redis the event is
     stored all the same; the next event's job, or the worker's start, takes it along.
+
+    Args:
+        body: The event, decoded.
+        events: Where it is stored.
+        queue: Where its processing is queued.
+        text: The same as JSON, in ASCII; None where it did not come like that.
 
     Raises:
         BadRequest: the body is no event.
         DatabaseUnavailable: the event is not stored.
     """
     now = datetime.now(UTC)
-    event = parse_event(body, received_second=int(now.timestamp()))
+    event = parse_event(body, received_second=int(now.timestamp()), text=text)
     is_new = events.store(event, now=now)
     log.info("event", action=event.action, project=event.project_id, new=is_new)
     if is_new:

@@ -3,6 +3,7 @@
 The same SQL serves SQLite and PostgreSQL.
 """
 
+import json
 from datetime import UTC, datetime
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, TypeDecorator
@@ -11,6 +12,15 @@ from sqlalchemy.orm import DeclarativeBase
 # SQLite numbers rows by itself only where the key is INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON()
+
+
+class JsonText(str):
+    """JSON text for a JSON column, stored as it is; of ASCII letters, which every database takes."""
+
+
+def write_json(value: object) -> str:
+    """Return the value as JSON; what is JSON text already stays as it is."""
+    return value if isinstance(value, JsonText) else json.dumps(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

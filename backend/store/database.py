@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from backend.errors import DatabaseUnavailable, SettingsError
+from backend.store.base import write_json
 from backend.store.sqlite_lock import begin_writing
 
 Item = TypeVar("Item")
@@ -174,7 +175,9 @@ def _create_engine(address: str, timeout: float) -> Engine:
                     "DATABASE_URL names a database in memory, which processes cannot share. Name a file."
                 )
             _make_folder(Path(url.database).parent)
-            engine = create_engine(url, connect_args={"timeout": timeout}, hide_parameters=True)
+            engine = create_engine(
+                url, connect_args={"timeout": timeout}, hide_parameters=True, json_serializer=write_json
+            )
             _prepare_sqlite(engine, timeout)
             return engine
         if url.get_backend_name() == "postgresql":
@@ -184,7 +187,12 @@ def _create_engine(address: str, timeout: float) -> Engine:
             options = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
             arguments = {"connect_timeout": max(1, int(timeout)), "options": options}
             return create_engine(
-                driver, connect_args=arguments, pool_pre_ping=True, pool_timeout=timeout, hide_parameters=True
+                driver,
+                connect_args=arguments,
+                pool_pre_ping=True,
+                pool_timeout=timeout,
+                hide_parameters=True,
+                json_serializer=write_json,
             )
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         pass  # their words hold parts of the address, and so perhaps of a password

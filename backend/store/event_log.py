@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Table, func, select
 
 from backend.entities import WebhookEvent
+from backend.store.base import JsonText
 from backend.store.database import Database, insert_new
 from backend.store.tables import SqlEvent
 
@@ -21,7 +22,7 @@ def store_events(database: Database, events: Sequence[tuple[WebhookEvent, dateti
             "key": event.key,
             "action": event.action,
             "project_id": event.project_id,
-            "payload": dict(event.payload),
+            "payload": JsonText(event.text) if event.text else dict(event.payload),
             "received_at": came_at,
         }
         for event, came_at in events

@@ -1,11 +1,13 @@
 """Stored events: each fact once, whatever its payload holds, in order of arrival."""
 
+import json
 import threading
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy import text as sql
 
 from backend.entities import WebhookEvent
 from backend.store.database import Database
@@ -154,3 +156,12 @@ def test_newest_event_of_a_project(database: Database) -> None:
 def test_project_id_of_63_bits_is_stored(database: Database) -> None:
     store(database, "a", project=2**63 - 1, n=1)
     assert pending(database, 2**63 - 1) == [1]
+
+
+def test_text_that_came_is_stored_as_it_came(database: Database) -> None:
+    text = '{"n": 1.50,  "name": "\\u00e9\\ud800", "n": 2.50}'
+    event = WebhookEvent("a", ACTIONS[0], 7, json.loads(text), text)
+    assert store_event(database, event, now=NOW)
+    assert pending(database) == [2.5]
+    with database.read() as session:
+        assert session.scalar(sql("SELECT payload FROM event")) in (text, json.loads(text))
