@@ -154,6 +154,23 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
         "worker": ["retrain.worker", "events"],
         "job-worker": ["retrain.worker", "predict", "train"],
     }
+    with run_programs(folder, modules, settings) as programs:
+        url = f"http://localhost:{port}"
+        _wait(f"{url}/ready", STACK_START_SECONDS, folder / "web.log")
+        yield Stack(
+            url=url,
+            folder=folder,
+            web=programs["web"],
+            job_worker=programs["job-worker"],
+            settings=settings,
+        )
+
+
+@contextmanager
+def run_programs(
+    folder: Path, modules: Mapping[str, list[str]], settings: Mapping[str, str]
+) -> Iterator[dict[str, Program]]:
+    """Start modules of Python, each with its arguments and a log of its name; at the end all are gone."""
     programs = {
         name: Program(
             [sys.executable, "-m", *module],
@@ -167,15 +184,7 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
         for program in programs.values():
             started.callback(program.end)
             program.start()
-        url = f"http://localhost:{port}"
-        _wait(f"{url}/ready", STACK_START_SECONDS, folder / "web.log")
-        yield Stack(
-            url=url,
-            folder=folder,
-            web=programs["web"],
-            job_worker=programs["job-worker"],
-            settings=settings,
-        )
+        yield programs
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """Server and worker killed again and again while events come: none acknowledged is lost, none is doubled."""
 
 import random
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -25,7 +24,8 @@ from demo.__main__ import WEIGHTS
 from tests.backend.review import events as made
 from tests.backend.servers import postgres_folder, run_postgres
 
-from .processes import Program, clean_environment, free_port, wait_for
+from .processes import Program, free_port, wait_for
+from .servers import run_programs
 
 EVENTS, TASKS, KILLS, SENDERS = 2000, 300, 20, 8
 START_SECONDS, REST_SECONDS = 60.0, 600.0
@@ -147,19 +147,7 @@ def stack(folder: Path, database_url: str) -> Iterator[tuple[str, list[Program]]
         "web": ["gunicorn", "-c", "python:backend.gunicorn_conf", "_wsgi:app"],
         "worker": ["retrain.worker", "events"],
     }
-    programs = {
-        name: Program(
-            [sys.executable, "-m", *module],
-            environment=clean_environment(settings),
-            folder=folder,
-            log=folder / f"{name}.log",
-        )
-        for name, module in modules.items()
-    }
-    with ExitStack() as started:
-        for program in programs.values():
-            started.callback(program.end)
-            program.start()
+    with run_programs(folder, modules, settings) as programs:
         yield f"http://127.0.0.1:{port}", [programs["web"], programs["worker"]]
 
 

@@ -1,40 +1,21 @@
 """`explain` on the command line: one image in words, and in a picture."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from backend.cli import app
 from backend.entities import Task
 from backend.labelstudio.project_tasks import ListedTask
 from backend.services import Services
-from backend.settings import Settings
 from backend.store.projects import store_project
 from tests.backend.image_server import ImageServer
 from tests.backend.label_configs import BOXES
-from tests.backend.makers import MakeServices
+from tests.backend.makers import RunCommand
 from tests.backend.pictures import png
 from tests.backend.review.events import annotation, at, created, process, region, result_of, show
 
-Run = Callable[..., Result]
 SHOWN = [region("a1", "car"), region("b2", "person", x=400)]
-
-
-@pytest.fixture
-def run(
-    services: Services, make_services: MakeServices, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Run a command with the test's settings."""
-    monkeypatch.setattr("backend.cli.console.read_settings", lambda: settings)
-
-    def call(*arguments: str) -> Result:
-        return CliRunner(env={"COLUMNS": "160"}).invoke(app, list(arguments))
-
-    return call
 
 
 @pytest.fixture
@@ -47,8 +28,8 @@ def corrected(services: Services) -> None:
     process(services.database, created(submitted))
 
 
-def test_each_region_is_a_line(run: Run, corrected: None) -> None:
-    result = run("explain", "--task", "1")
+def test_each_region_is_a_line(run_command: RunCommand, corrected: None) -> None:
+    result = run_command("explain", "--task", "1")
     assert result.exit_code == 0
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "relabelled car 0.90 bus 1.00 region id box a1" in lines
@@ -58,9 +39,9 @@ def test_each_region_is_a_line(run: Run, corrected: None) -> None:
     assert any(line.startswith("Left out:") and "x1" in line for line in lines)
 
 
-def test_task_without_annotations_says_so(run: Run, services: Services) -> None:
+def test_task_without_annotations_says_so(run_command: RunCommand, services: Services) -> None:
     show(services.database, SHOWN, is_blind=True)
-    output = run("explain", "--task", "1").output
+    output = run_command("explain", "--task", "1").output
     assert "2 regions, blind, not shown." in output and "Nobody has submitted" in output
 
 
@@ -76,13 +57,13 @@ def test_task_without_annotations_says_so(run: Run, services: Services) -> None:
         pytest.param("reviews --project 7 --annotator", id="reviews annotator"),
     ],
 )
-def test_number_beyond_any_id_is_a_wrong_option(run: Run, command: str, number: int) -> None:
-    result = run(*command.split(), str(number))
+def test_number_beyond_any_id_is_a_wrong_option(run_command: RunCommand, command: str, number: int) -> None:
+    result = run_command(*command.split(), str(number))
     assert result.exit_code == 2 and "Invalid value for" in result.output
 
 
-def test_unknown_task_is_an_error(run: Run) -> None:
-    result = run("explain", "--task", "99")
+def test_unknown_task_is_an_error(run_command: RunCommand) -> None:
+    result = run_command("explain", "--task", "99")
     assert result.exit_code == 1 and "99" in str(result.exception)
 
 
@@ -95,9 +76,9 @@ def with_image(services: Services, image_server: ImageServer, monkeypatch: pytes
     monkeypatch.setattr("backend.cli.explain.ProjectTasks.read", lambda *_: [listed])
 
 
-def test_picture_is_drawn(run: Run, corrected: None, with_image: None, tmp_path: Path) -> None:
+def test_picture_is_drawn(run_command: RunCommand, corrected: None, with_image: None, tmp_path: Path) -> None:
     target = tmp_path / "task.png"
-    result = run("explain", "--task", "1", "--picture", str(target))
+    result = run_command("explain", "--task", "1", "--picture", str(target))
     assert result.exit_code == 0, result.output
     assert cv2.imread(str(target)).shape[1] >= 900
 
@@ -111,8 +92,8 @@ def test_picture_is_drawn(run: Run, corrected: None, with_image: None, tmp_path:
     ],
 )
 def test_picture_that_cannot_be_drawn_says_why(
-    run: Run, corrected: None, with_image: None, arguments: tuple[str, ...]
+    run_command: RunCommand, corrected: None, with_image: None, arguments: tuple[str, ...]
 ) -> None:
-    result = run("explain", "--task", "1", *arguments)
+    result = run_command("explain", "--task", "1", *arguments)
     assert result.exit_code == 1
     assert "could not be written" in str(result.exception) or "Nothing to draw" in str(result.exception)

@@ -1,31 +1,20 @@
 """`quality` on the command line: what people see."""
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from backend.cli import app
 from backend.errors import NotFound
 from backend.review.entities import Tally
 from backend.services import Services
-from backend.settings import Settings
+from tests.backend.makers import RunCommand
 from tests.backend.tallies import PROJECT, know_project, store_relabelled, store_tallies
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(services: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command with the test's settings."""
-    monkeypatch.setattr("backend.cli.console.read_settings", lambda: settings)
-
-    def call(*arguments: str) -> Result:
-        command = ["quality", "--project", str(PROJECT), *arguments]
-        return CliRunner(env={"COLUMNS": "110"}).invoke(app, command)
-
-    return call
+def run(run_command: RunCommand) -> RunCommand:
+    """Run `quality` of the project."""
+    return partial(run_command, "quality", "--project", str(PROJECT))
 
 
 @pytest.fixture
@@ -37,7 +26,7 @@ def corrected(services: Services) -> None:
 
 
 @pytest.mark.usefixtures("corrected")
-def test_version_is_shown_with_its_labels_and_the_anchoring_effect(run: Run) -> None:
+def test_version_is_shown_with_its_labels_and_the_anchoring_effect(run: RunCommand) -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert "v1: weeks from 2024-11-04 to 2024-11-04" in result.output
@@ -52,25 +41,25 @@ def test_version_is_shown_with_its_labels_and_the_anchoring_effect(run: Run) -> 
 
 
 @pytest.mark.usefixtures("corrected")
-def test_tables_fit_a_terminal_of_110_columns(run: Run) -> None:
+def test_tables_fit_a_terminal_of_110_columns(run: RunCommand) -> None:
     lines = run("--annotators", "--weeks").output.splitlines()
     assert max(len(line) for line in lines if not line.startswith("Corrected minus")) <= 110
 
 
 @pytest.mark.usefixtures("corrected")
-def test_annotators_and_weeks_are_shown_when_asked_for(run: Run) -> None:
+def test_annotators_and_weeks_are_shown_when_asked_for(run: RunCommand) -> None:
     assert "annotator 5" not in run().output
     output = run("--annotators", "--weeks").output
     assert "annotator 5" in output and "annotator unknown, blind" in output and "2024-11-04, blind" in output
 
 
 @pytest.mark.usefixtures("corrected")
-def test_project_without_such_corrections_is_told_what_to_do(run: Run) -> None:
+def test_project_without_such_corrections_is_told_what_to_do(run: RunCommand) -> None:
     result = run("--version", "v9", "--since", "2024-11-20")
     assert result.exit_code == 0
     assert f"Project {PROJECT} has no corrections of version v9 since 2024-11-20." in result.output
     assert f"python -m backend sync --project {PROJECT}" in result.output
 
 
-def test_unknown_project_is_an_error(run: Run) -> None:
+def test_unknown_project_is_an_error(run: RunCommand) -> None:
     assert isinstance(run().exception, NotFound)

@@ -1,35 +1,22 @@
 """`reviews` on the command line: the table, its totals, and CSV files."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from backend.cli import app
 from backend.errors import BadRequest, NotFound
 from backend.services import Services
-from backend.settings import Settings
 from backend.store.projects import store_project
-from tests.backend.makers import MakeServices
+from tests.backend.makers import RunCommand
 from tests.backend.review_rows import NOON, PROJECT, log_predictions, open_task, store_rows, viewed_task
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(
-    services: Services, make_services: MakeServices, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Run `reviews` of the project with the test's settings."""
-    monkeypatch.setattr("backend.cli.console.read_settings", lambda: settings)
-
-    def call(*arguments: str) -> Result:
-        command = ["reviews", "--project", str(PROJECT), *arguments]
-        return CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
-
-    return call
+def run(run_command: RunCommand) -> RunCommand:
+    """Run `reviews` of the project."""
+    return partial(run_command, "reviews", "--project", str(PROJECT))
 
 
 @pytest.fixture
@@ -47,7 +34,7 @@ def words_of(result: Result, first: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("table")
-def test_table_shows_counts_and_totals(run: Run) -> None:
+def test_table_shows_counts_and_totals(run: RunCommand) -> None:
     result = run()
     assert result.exit_code == 0, result.output
     heading = result.output.split("───")[0]
@@ -69,7 +56,7 @@ def test_table_shows_counts_and_totals(run: Run) -> None:
         pytest.param(["--since", "2025-03-01"], ["2", "3"], id="since"),
     ],
 )
-def test_options_filter_table_and_file_alike(run: Run, options: list[str], tasks: list[str]) -> None:
+def test_options_filter_table_and_file_alike(run: RunCommand, options: list[str], tasks: list[str]) -> None:
     lines = run(*options, "--csv", "-").output.splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == tasks
     shown = [
@@ -81,18 +68,18 @@ def test_options_filter_table_and_file_alike(run: Run, options: list[str], tasks
 
 
 @pytest.mark.usefixtures("table")
-def test_limit_says_that_there_is_more(run: Run) -> None:
+def test_limit_says_that_there_is_more(run: RunCommand) -> None:
     assert "These are the first 1" in run("--limit", "1").output
     assert "These are the first" not in run("--limit", "3").output
 
 
 @pytest.mark.usefixtures("table")
-def test_filter_that_nothing_matches_says_so(run: Run) -> None:
+def test_filter_that_nothing_matches_says_so(run: RunCommand) -> None:
     assert "No task matches." in run("--annotator", "1").output
 
 
 @pytest.mark.usefixtures("table")
-def test_csv_file_is_written_whole_for_a_spreadsheet(run: Run, tmp_path: Path) -> None:
+def test_csv_file_is_written_whole_for_a_spreadsheet(run: RunCommand, tmp_path: Path) -> None:
     target = tmp_path / "reviews.csv"
     target.write_text("old")
     result = run("--csv", str(target), "--limit", "1")
@@ -103,7 +90,7 @@ def test_csv_file_is_written_whole_for_a_spreadsheet(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("table")
-def test_csv_to_the_output_is_csv_alone(run: Run) -> None:
+def test_csv_to_the_output_is_csv_alone(run: RunCommand) -> None:
     result = run("--csv", "-")
     assert result.stdout_bytes.startswith(b"task,image")
     assert result.stdout_bytes.count(b"\r\n") == 4
@@ -111,18 +98,18 @@ def test_csv_to_the_output_is_csv_alone(run: Run) -> None:
 
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("target", ["missing/reviews.csv", "."])
-def test_file_that_cannot_be_written_is_named(run: Run, target: str, tmp_path: Path) -> None:
+def test_file_that_cannot_be_written_is_named(run: RunCommand, target: str, tmp_path: Path) -> None:
     error = run("--csv", str(tmp_path / target)).exception
     assert isinstance(error, BadRequest) and "cannot be written" in error.message
 
 
-def test_empty_project_says_how_to_read_its_tasks(run: Run, services: Services) -> None:
+def test_empty_project_says_how_to_read_its_tasks(run: RunCommand, services: Services) -> None:
     store_project(services.database, PROJECT, label_config="<View/>", model_version=None, now=NOON)
     result = run()
     assert result.exit_code == 0 and "python -m backend sync --project 7" in result.output
 
 
-def test_unknown_project_and_bad_date_are_refused(run: Run) -> None:
+def test_unknown_project_and_bad_date_are_refused(run: RunCommand) -> None:
     assert isinstance(run().exception, NotFound)
     assert isinstance(run("--since", "monday").exception, BadRequest)
     assert run("--state", "seen").exit_code == 2

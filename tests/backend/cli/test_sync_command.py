@@ -1,19 +1,12 @@
 """`sync` on the command line: what was read, what was found, and who had told of it."""
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from backend.cli import app
 from backend.errors import NotFound
-from backend.services import Services
-from backend.settings import Settings
-from tests.backend.makers import MakeServices
+from tests.backend.makers import RunCommand
 from tests.backend.review.fake_annotated_project import PROJECT, FakeAnnotatedProject
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -26,20 +19,12 @@ def project(monkeypatch: pytest.MonkeyPatch) -> FakeAnnotatedProject:
 
 
 @pytest.fixture
-def run(
-    services: Services, make_services: MakeServices, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Run the command with the test's settings."""
-    monkeypatch.setattr("backend.cli.console.read_settings", lambda: settings)
-
-    def call(*arguments: str) -> Result:
-        command = ["sync", "--project", str(PROJECT), *arguments]
-        return CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
-
-    return call
+def run(run_command: RunCommand) -> RunCommand:
+    """Run `sync` of the project."""
+    return partial(run_command, "sync", "--project", str(PROJECT))
 
 
-def test_first_sync_reports_what_it_filled_in(run: Run, project: FakeAnnotatedProject) -> None:
+def test_first_sync_reports_what_it_filled_in(run: RunCommand, project: FakeAnnotatedProject) -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert "Read 30 tasks (all) with 2 annotations." in result.output
@@ -48,7 +33,7 @@ def test_first_sync_reports_what_it_filled_in(run: Run, project: FakeAnnotatedPr
 
 
 def test_next_sync_reads_what_changed_unless_all_is_asked_for(
-    run: Run, project: FakeAnnotatedProject
+    run: RunCommand, project: FakeAnnotatedProject
 ) -> None:
     run()
     project.delete(20)
@@ -56,12 +41,12 @@ def test_next_sync_reads_what_changed_unless_all_is_asked_for(
     assert "Read 30 tasks (all)" in run("--full").output
 
 
-def test_difference_that_stays_is_a_note(run: Run, project: FakeAnnotatedProject) -> None:
+def test_difference_that_stays_is_a_note(run: RunCommand, project: FakeAnnotatedProject) -> None:
     project.unreadable = {3}
     assert "Note: Label Studio counts otherwise" in run().output
 
 
-def test_project_that_is_gone_is_an_error(run: Run, project: FakeAnnotatedProject) -> None:
+def test_project_that_is_gone_is_an_error(run: RunCommand, project: FakeAnnotatedProject) -> None:
     project.is_there = False
     result = run()
     assert isinstance(result.exception, NotFound) and "marked as deleted" in result.exception.message

@@ -42,6 +42,10 @@ def box(label: str = "car", *, region_id: str = "r1", x: float = 10.0) -> dict[s
     }
 
 
+class Killed(BaseException):
+    """Ends a sync as SIGKILL would: nothing of ours catches it."""
+
+
 class FakeAnnotatedProject:
     """Plays one project. `before` is called with the name of each call, and may raise.
 

@@ -18,6 +18,7 @@ from backend.store.syncs import Sync, get_sync
 from tests.backend.review.fake_annotated_project import (
     PROJECT,
     FakeAnnotatedProject,
+    Killed,
     box,
     fifty_tasks,
     found,
@@ -26,10 +27,6 @@ from tests.backend.review.fake_annotated_project import (
     sync,
     told,
 )
-
-
-class Killed(BaseException):
-    """Ends a sync as SIGKILL would: nothing of ours catches it."""
 
 
 @pytest.fixture

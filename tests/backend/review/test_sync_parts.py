@@ -13,6 +13,7 @@ from backend.store.syncs import get_sync
 from tests.backend.review.fake_annotated_project import (
     PROJECT,
     FakeAnnotatedProject,
+    Killed,
     fifty_tasks,
     found,
     is_equal,
@@ -20,10 +21,6 @@ from tests.backend.review.fake_annotated_project import (
     sync,
     told,
 )
-
-
-class Killed(BaseException):
-    """Ends a sync as SIGKILL would: nothing of ours catches it."""
 
 
 @pytest.fixture

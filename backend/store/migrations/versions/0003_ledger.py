@@ -13,12 +13,38 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply the change."""
+    _make_parent_prediction()
+    _make_review()
+    _make_sync()
+    _make_training_request()
+    _make_annotation()
+    _make_correction()
+    _make_tally()
+    op.add_column("event", sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False))
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    op.drop_column("event", "attempts")
+    op.drop_table("tally")
+    op.drop_table("correction")
+    op.drop_table("annotation")
+    op.drop_table("training_request")
+    op.drop_table("sync")
+    op.drop_table("review")
+    op.drop_table("parent_prediction")
+
+
+def _make_parent_prediction() -> None:
     op.create_table(
         "parent_prediction",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_parent_prediction"),
     )
+
+
+def _make_review() -> None:
     op.create_table(
         "review",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -49,6 +75,9 @@ def upgrade() -> None:
         ["project_id", "deleted_at", "state", "task_id"],
     )
     op.create_index("ix_review_project_id_task_id", "review", ["project_id", "task_id"])
+
+
+def _make_sync() -> None:
     op.create_table(
         "sync",
         sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -67,6 +96,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text()),
         sa.PrimaryKeyConstraint("project_id", name="pk_sync"),
     )
+
+
+def _make_training_request() -> None:
     op.create_table(
         "training_request",
         sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -74,6 +106,9 @@ def upgrade() -> None:
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", name="pk_training_request"),
     )
+
+
+def _make_annotation() -> None:
     op.create_table(
         "annotation",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -100,6 +135,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_annotation_project_id_id", "annotation", ["project_id", "id"])
     op.create_index("ix_annotation_task_id", "annotation", ["task_id"])
+
+
+def _make_correction() -> None:
     op.create_table(
         "correction",
         sa.Column("annotation_id", sa.BigInteger(), nullable=False),
@@ -133,6 +171,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("kind = 'relabelled'"),
         postgresql_where=sa.text("kind = 'relabelled'"),
     )
+
+
+def _make_tally() -> None:
     op.create_table(
         "tally",
         sa.Column("annotation_id", sa.BigInteger(), nullable=False),
@@ -175,16 +216,3 @@ def upgrade() -> None:
             "relabelled_to",
         ],
     )
-    op.add_column("event", sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False))
-
-
-def downgrade() -> None:
-    """Take the change back."""
-    op.drop_column("event", "attempts")
-    op.drop_table("tally")
-    op.drop_table("correction")
-    op.drop_table("annotation")
-    op.drop_table("training_request")
-    op.drop_table("sync")
-    op.drop_table("review")
-    op.drop_table("parent_prediction")
