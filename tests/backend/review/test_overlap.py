@@ -148,6 +148,9 @@ def drawn(geometry: Geometry, step: float) -> np.ndarray:
             return image[np.ix_(index, index)]
         case Box(x1=x1, y1=y1, x2=x2, y2=y2):
             return np.outer((places > y1) & (places < y2), (places > x1) & (places < x2))
+        case RotatedBox(width=width, height=height) if not width * height:
+            # Samples on its line would else be inside or outside as rounding has it.
+            return np.zeros((len(places), len(places)), bool)
         case RotatedBox():
             return drawn(Polygon(tuple(rotated_box_corners(geometry))), step)
         case Polygon(points=points):
