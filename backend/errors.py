@@ -116,6 +116,13 @@ class LabelStudioError(AppError):
         self.refused_with = refused_with
 
 
+class ArtifactError(AppError):
+    """A kept file is missing, damaged, or cannot be stored."""
+
+    code = "artifact_unavailable"
+    status = 503
+
+
 class SettingsError(AppError):
     """A setting holds a value that cannot be used."""
 

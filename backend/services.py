@@ -17,6 +17,7 @@ from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.settings import Settings
+from backend.store.artifacts import ArtifactStore
 from backend.store.database import Database, open_database
 from backend.store.event_writer import EventWriter
 
@@ -33,6 +34,7 @@ class Services:
     media: MediaLoader
     pipeline: PredictionPipeline
     metrics: Metrics
+    artifacts: ArtifactStore
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -59,6 +61,7 @@ class Services:
             media=media,
             pipeline=_build_pipeline(settings, media, database, metrics),
             metrics=metrics,
+            artifacts=ArtifactStore(settings.artifact_address, cache=settings.data_dir / "artifact-cache"),
         )
 
     def close(self) -> None:

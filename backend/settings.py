@@ -7,24 +7,23 @@ holds the two together.
 import hashlib
 import ipaddress
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
 from backend.errors import SettingsError
+from backend.training_settings import OFF, TrainingSettings, checked_cron
 
 # Linux refuses a longer path for a Unix socket (sun_path holds 108 bytes, the closing zero included).
 UNIX_SOCKET_MAX_BYTES = 107
-# Empty means "not set", so "never" needs a word.
-_OFF = "off"
 
 
-class Settings(BaseSettings):
+class Settings(TrainingSettings, BaseSettings):
     """Configuration of server, worker and command line. Empty text means "not set"."""
 
     model_config = SettingsConfigDict(
@@ -131,6 +130,16 @@ class Settings(BaseSettings):
         description="When the ledger is compared with Label Studio, as cron writes it, by this machine's "
         "time; off: never by itself.",
     )
+    artifact_url: str = Field(
+        "",
+        description="Where weights, checkpoints and training images are kept: a folder, or an address as "
+        "fsspec has it, such as s3://bucket/path. Empty: DATA_DIR/artifacts.",
+    )
+    alert_urls: SecretStr = Field(
+        SecretStr(""),
+        description="Addresses that alerts are sent to, as apprise writes them, separated by spaces. Empty: "
+        "alerts stand in the log alone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
@@ -144,10 +153,8 @@ class Settings(BaseSettings):
 
     @field_validator("sync_cron")
     @classmethod
-    def _cron(cls, value: str) -> str:
-        if value.strip().lower() != _OFF and not (len(value.split()) == 5 and croniter.is_valid(value)):
-            raise ValueError(f'expected five fields as cron has them, such as "17 * * * *", or {_OFF}')
-        return value.strip()
+    def _sync_cron(cls, value: str) -> str:
+        return checked_cron(value)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -164,6 +171,23 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         """Folder of model weights, absolute."""
         return (self.model_dir or self.data_dir / "models").resolve()
+
+    @cached_property
+    def artifact_address(self) -> str:
+        """Where artifacts are kept, as fsspec writes it."""
+        return self.artifact_url.rstrip("/") or str((self.data_dir / "artifacts").resolve())
+
+    def of_project(self, changes: Mapping[str, object]) -> TrainingSettings:
+        """Return the settings of retraining with a project's own.
+
+        Raises:
+            SettingsError: a name or a value cannot be used.
+        """
+        given = {name: getattr(self, name) for name in TrainingSettings.model_fields}
+        try:
+            return TrainingSettings.model_validate({**given, **changes})
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from None
 
     @cached_property
     def public_url(self) -> str:
@@ -193,7 +217,7 @@ class Settings(BaseSettings):
     @property
     def sync_times(self) -> str | None:
         """SYNC_CRON; None for never."""
-        return None if self.sync_cron.lower() == _OFF else self.sync_cron
+        return None if self.sync_cron.lower() == OFF else self.sync_cron
 
     @property
     def has_basic_auth(self) -> bool:
@@ -231,5 +255,9 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [": ".join([*(str(p).upper() for p in e["loc"]), e["msg"]]) for e in error.errors()]
-        raise SettingsError("Cannot use the settings. " + "; ".join(lines)) from None
+        raise SettingsError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = [": ".join([*(str(p).upper() for p in e["loc"]), e["msg"]]) for e in error.errors()]
+    return "Cannot use the settings. " + "; ".join(lines)

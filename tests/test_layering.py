@@ -15,6 +15,9 @@ LAYERS = {
         "backend.errors",
         "backend.review.entities",
         "backend.settings",
+        "backend.training",
+        "backend.training.entities",
+        "backend.training_settings",
     ],
     "pure": [
         "backend.contours",
@@ -56,6 +59,9 @@ LAYERS = {
         "backend.stats",
         "backend.stats.intervals",
         "backend.stats.quality",
+        "backend.registry",
+        "backend.alerts",
+        "backend.training.names",
     ],
     "edge": [
         "backend.inference.batcher",

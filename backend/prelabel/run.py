@@ -22,7 +22,8 @@ from backend.prelabel.project import Project
 from backend.prelabel.reader import GONE, TaskReader
 from backend.store.database import Database
 from backend.store.job_tasks import mark_tasks, predicted_tasks, store_job_predictions
-from backend.store.jobs import LeaseLost, add_note, begin_scan, end_job, renew_lease
+from backend.store.jobs import add_note, begin_scan, end_job, renew_lease
+from backend.store.leases import LeaseLost
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from backend.prelabel.project import Project
 from backend.prelabel.run import PrelabelRun
 from backend.store.database import Database
 from backend.store.job_tasks import count_tasks
-from backend.store.jobs import LeaseLost, claim_job, end_job, get_job
+from backend.store.jobs import claim_job, end_job, get_job
+from backend.store.leases import LeaseLost
 
 log = structlog.get_logger(__name__)
 

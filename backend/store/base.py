@@ -6,8 +6,8 @@ The same SQL serves SQLite and PostgreSQL.
 import json
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the key is INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -56,3 +56,17 @@ class SqlBase(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+class Leased:
+    """Columns of work that one process does at a time, as `leases.py` has it.
+
+    `active_project_id` is set until the work ends: a project has one of a kind at a time. `owner` names the
+    process that does it, which must show itself before `lease_until` again.
+    """
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project_id: Mapped[int] = mapped_column(BigInteger)
+    active_project_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from backend.entities import Prediction, TaskState
 from backend.errors import BadRequest
 from backend.store.database import Database, insert_ignoring
-from backend.store.jobs import hold_lease, reopen_job
+from backend.store.jobs import reopen_job
+from backend.store.leases import hold_lease
 from backend.store.prediction_log import prediction_from_row, prediction_row
 from backend.store.tables import SqlJob, SqlJobTask, SqlPrediction
 
@@ -62,7 +63,7 @@ def add_page(
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        row = hold_lease(session, job_id, owner=owner, now=now)
+        row = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         query = select(SqlJobTask.task_id).where(
             SqlJobTask.job_id == job_id, SqlJobTask.task_id.in_(task_ids)
         )
@@ -93,7 +94,7 @@ def store_job_predictions(
     """
     predictions = list(predictions)
     with database.write() as session:
-        job = hold_lease(session, job_id, owner=owner, now=now)
+        job = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         rows = [prediction_row(prediction, project_id=job.project_id, now=now) for prediction in predictions]
         session.add_all(rows)
         session.flush()
@@ -129,7 +130,7 @@ def mark_tasks(
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        hold_lease(session, job_id, owner=owner, now=now)
+        hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         for reason in set(outcomes.values()):
             ids = [task_id for task_id, why in outcomes.items() if why == reason]
             state = TaskState.DONE if reason is None else TaskState.FAILED

@@ -1,30 +1,25 @@
 """Pre-labelling jobs: one at a time in a project, run by one process at a time.
 
-A run holds a lease that it renews. A process that was killed stops renewing, and another one takes over;
-one that was only slow finds its lease gone and stores nothing more.
+A run holds a lease, as `leases.py` has it.
 """
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, or_, select, update
+from sqlalchemy import Select, case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.entities import Job, JobOptions, JobState, TaskState
 from backend.errors import NotFound
 from backend.store.database import Database
+from backend.store.leases import count_rows, hold_lease, is_free, take_lease
 from backend.store.tables import SqlJob, SqlJobTask
 
-LEASE = timedelta(seconds=15)
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
-
-
-class LeaseLost(Exception):
-    """Another process runs the job by now, or it has ended: this one must stop and store nothing more."""
 
 
 def create_job(database: Database, project_id: int, options: JobOptions, *, now: datetime) -> Job | None:
@@ -82,8 +77,7 @@ def active_job(database: Database, project_id: int) -> Job | None:
 
 def jobs_without_runner(database: Database, *, now: datetime) -> list[Job]:
     """Return active jobs that no living process runs: they wait, or their process was killed."""
-    is_free = or_(SqlJob.lease_until.is_(None), SqlJob.lease_until < now)
-    return _jobs(database, select(SqlJob).where(SqlJob.active_project_id.is_not(None), is_free))
+    return _jobs(database, select(SqlJob).where(SqlJob.active_project_id.is_not(None), is_free(SqlJob, now)))
 
 
 def claim_job(database: Database, job_id: str, *, owner: str, done: int, now: datetime) -> Job | None:
@@ -99,22 +93,21 @@ def claim_job(database: Database, job_id: str, *, owner: str, done: int, now: da
     # An earlier run was killed before it had finished a single task.
     was_cut_off = SqlJob.run_started_at.is_not(None) & (SqlJob.run_started_done == done)
     with database.write() as session:
-        taken = session.execute(
-            update(SqlJob)
-            .where(SqlJob.id == job_id, SqlJob.active_project_id.is_not(None))
-            .where(or_(SqlJob.lease_until.is_(None), SqlJob.lease_until < now))
-            .values(
-                owner=owner,
-                lease_until=now + LEASE,
-                state=JobState.RUNNING,
-                stalls=case((was_cut_off, SqlJob.stalls + 1), else_=0),
-                run_started_at=now,
-                run_started_done=done,
-                error=None,
-            )
+        row = take_lease(
+            session,
+            SqlJob,
+            job_id,
+            owner=owner,
+            now=now,
+            values={
+                "state": JobState.RUNNING,
+                "stalls": case((was_cut_off, SqlJob.stalls + 1), else_=0),
+                "run_started_at": now,
+                "run_started_done": done,
+                "error": None,
+            },
         )
-        row = session.get(SqlJob, job_id)
-        return _to_entity(row) if row is not None and _count(taken) else None
+        return _to_entity(row) if row is not None else None
 
 
 def renew_lease(database: Database, job_id: str, *, owner: str, now: datetime) -> bool:
@@ -124,25 +117,8 @@ def renew_lease(database: Database, job_id: str, *, owner: str, now: datetime) -
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        row = hold_lease(session, job_id, owner=owner, now=now)
+        row = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         return row.is_cancel_asked
-
-
-def hold_lease(session: Session, job_id: str, *, owner: str, now: datetime) -> SqlJob:
-    """Return the job's row, renewed, within a transaction that stores what the run did.
-
-    Raises:
-        LeaseLost: the lease is another's, or the job has ended.
-    """
-    held = session.execute(
-        update(SqlJob)
-        .where(SqlJob.id == job_id, SqlJob.owner == owner, SqlJob.active_project_id.is_not(None))
-        .values(lease_until=now + LEASE)
-    )
-    row = session.get(SqlJob, job_id, populate_existing=True)
-    if row is None or not _count(held):
-        raise LeaseLost(job_id)
-    return row
 
 
 def begin_scan(
@@ -154,7 +130,7 @@ def begin_scan(
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        row = hold_lease(session, job_id, owner=owner, now=now)
+        row = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         row.version = version
         row.total = total
 
@@ -166,7 +142,7 @@ def add_note(database: Database, job_id: str, note: str, *, owner: str, now: dat
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        row = hold_lease(session, job_id, owner=owner, now=now)
+        row = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         if note not in row.notes:
             row.notes = [*row.notes, note]
 
@@ -182,7 +158,7 @@ def end_job(
         LeaseLost: the lease is another's.
     """
     with database.write() as session:
-        row = hold_lease(session, job_id, owner=owner, now=now)
+        row = hold_lease(session, SqlJob, job_id, owner=owner, now=now)
         if state == JobState.QUEUED and row.is_cancel_asked:
             state, error = JobState.CANCELLED, None
         waiting = select(SqlJobTask.task_id).where(
@@ -222,7 +198,7 @@ def reopen_job(session: Session, job_id: str) -> bool:
             is_cancel_asked=False,
         )
     )
-    return bool(_count(reopened))
+    return bool(count_rows(reopened))
 
 
 def _end(row: SqlJob, state: JobState, *, error: str | None, now: datetime) -> None:
@@ -239,10 +215,6 @@ def _end(row: SqlJob, state: JobState, *, error: str | None, now: datetime) -> N
 def _jobs(database: Database, query: Select[SqlJob]) -> list[Job]:
     with database.read() as session:
         return [_to_entity(row) for row in session.scalars(query)]
-
-
-def _count(result: Any) -> int:
-    return int(result.rowcount)  # SQLAlchemy types `execute` by its widest result, which counts no rows
 
 
 def _to_entity(row: SqlJob) -> Job:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.store.base import Json, RowId, SqlBase, UtcDateTime
+from backend.store.base import Json, Leased, RowId, SqlBase, UtcDateTime
 
 
 class SqlProject(SqlBase):
@@ -86,11 +86,8 @@ class SqlModelVersion(SqlBase):
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class SqlJob(SqlBase):
-    """One pre-labelling job. `active_project_id` is set until it ends: a project has one at a time.
-
-    `owner` names the process that runs it, which must show itself before `lease_until` again.
-    """
+class SqlJob(Leased, SqlBase):
+    """One pre-labelling job."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -98,9 +95,6 @@ class SqlJob(SqlBase):
         Index(None, "project_id", "created_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    project_id: Mapped[int] = mapped_column(BigInteger)
-    active_project_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     options: Mapped[dict[str, Any]] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(16))
     version: Mapped[str | None] = mapped_column(Text)
@@ -112,8 +106,6 @@ class SqlJob(SqlBase):
     error: Mapped[str | None] = mapped_column(Text)
     notes: Mapped[list[str]] = mapped_column(Json)
     is_cancel_asked: Mapped[bool] = mapped_column(Boolean)
-    owner: Mapped[str | None] = mapped_column(String(64))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     run_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     run_started_done: Mapped[int] = mapped_column(Integer)

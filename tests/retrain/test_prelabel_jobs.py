@@ -10,7 +10,8 @@ from backend.entities import JobOptions, JobState
 from backend.prelabel.start import start_prelabel
 from backend.queue import PREDICT, JobQueue
 from backend.services import Services
-from backend.store.jobs import LEASE, ask_to_cancel, claim_job, get_job
+from backend.store.jobs import ask_to_cancel, claim_job, get_job
+from backend.store.leases import LEASE
 from retrain.worker import queue_lost_work
 from tests.backend.image_server import ImageServer
 from tests.backend.pictures import png

@@ -4,12 +4,16 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from backend.settings import read_settings
-from backend.store.ledger_tables import SqlAnnotation
+from backend.store import ledger_tables, training_tables
+from backend.store.base import SqlBase
+
+# Imported, so that the metadata know all tables.
+_TABLES = (ledger_tables, training_tables)
 
 
 def _migrate(connection: Connection) -> None:
     # Batch mode lets SQLite, which cannot alter a column, rebuild the table instead.
-    context.configure(connection=connection, target_metadata=SqlAnnotation.metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=SqlBase.metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -21,8 +21,6 @@ from backend.store.job_tasks import (
     store_job_predictions,
 )
 from backend.store.jobs import (
-    LEASE,
-    LeaseLost,
     active_job,
     add_note,
     ask_to_cancel,
@@ -35,6 +33,7 @@ from backend.store.jobs import (
     list_jobs,
     renew_lease,
 )
+from backend.store.leases import LEASE, LeaseLost
 from backend.store.tables import SqlPrediction
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

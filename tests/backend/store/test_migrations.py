@@ -14,10 +14,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from backend.errors import DatabaseUnavailable
+from backend.store import ledger_tables, training_tables
+from backend.store.base import SqlBase
 from backend.store.database import Database, open_database
-from backend.store.ledger_tables import SqlAnnotation
 
 ROOT = Path(__file__).resolve().parents[3]
+# Imported, so that the metadata know all tables.
+TABLES = (ledger_tables, training_tables)
 OPEN = """
 import sys
 from backend.store.database import open_database
@@ -54,12 +57,12 @@ def process(address: str) -> Iterator[subprocess.Popen[str]]:
 def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, SqlAnnotation.metadata) == []
+        assert compare_metadata(context, SqlBase.metadata) == []
 
 
 def test_constraints_and_indexes_bear_the_names_of_the_convention(database: Database) -> None:
     found = inspect(database.engine)
-    for table in SqlAnnotation.metadata.tables.values():
+    for table in SqlBase.metadata.tables.values():
         assert found.get_pk_constraint(table.name)["name"] == f"pk_{table.name}"
         unique = {constraint["name"] for constraint in found.get_unique_constraints(table.name)}
         indexes = {index["name"] for index in found.get_indexes(table.name)}
@@ -70,7 +73,7 @@ def test_constraints_and_indexes_bear_the_names_of_the_convention(database: Data
 
 def test_every_migration_can_be_taken_back_and_applied_again(database: Database) -> None:
     before = tables(database)
-    assert set(SqlAnnotation.metadata.tables) <= before
+    assert set(SqlBase.metadata.tables) <= before
     migrate(database, alembic.command.downgrade, "base")
     assert tables(database) == {"alembic_version"}
     migrate(database, alembic.command.upgrade, "head")
@@ -103,7 +106,7 @@ def test_two_processes_may_open_a_new_database_at_once(database_address: str) ->
             (0, "")
         ] * 2
     with closing(open_database(database_address, timeout=5)) as database:
-        assert set(SqlAnnotation.metadata.tables) <= tables(database)
+        assert set(SqlBase.metadata.tables) <= tables(database)
 
 
 @pytest.mark.parametrize("command", [["current"], ["check"]], ids=" ".join)

@@ -1,0 +1,1 @@
+"""What people are told of without asking: what is wrong, once, and when it is over."""

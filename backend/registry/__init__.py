@@ -1,0 +1,1 @@
+"""Model versions: which one serves a project, and how another one comes into service."""

@@ -1,0 +1,170 @@
+"""Files that outlive a process and are read by others: weights, checkpoints, training images, manifests.
+
+They lie where ARTIFACT_URL says, a folder or what else fsspec opens. A name never changes its content once it
+is written, but for those of a run's checkpoints; whoever reads one sees all of a file or none of it.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import fsspec  # type: ignore[import-untyped]
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+from backend.errors import ArtifactError, SettingsError
+
+_CHUNK = 2**20
+
+
+class ArtifactStore:
+    """Files by name, such as "versions/7/project-7-v2.pt"; safe for any number of threads and processes.
+
+    Args:
+        address: A folder, or an address of fsspec.
+        cache: Folder for local copies of what lies elsewhere.
+
+    Raises:
+        SettingsError: nothing opens such an address.
+    """
+
+    def __init__(self, address: str, *, cache: Path) -> None:
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise SettingsError(
+                f"ARTIFACT_URL cannot be used: {error}. Expected a folder, or an address such as s3://bucket."
+            ) from None
+        self._is_local = isinstance(self._files, LocalFileSystem)
+        self._cache = cache
+
+    def put_file(self, source: Path, name: str) -> None:
+        """Store a copy of a file; one of that name is replaced, in one step.
+
+        Raises:
+            ArtifactError: it cannot be stored, as when the disk is full; what was there before still is.
+        """
+        with _translated(name), source.open("rb") as file:
+            if self._is_local:
+                self._write_local(iter(lambda: file.read(_CHUNK), b""), name)
+            else:
+                self._files.put_file(str(source), self._path(name))
+
+    def put_bytes(self, data: bytes, name: str) -> None:
+        """Store a file's content, as `put_file` does."""
+        with _translated(name):
+            if self._is_local:
+                self._write_local(iter([data]), name)
+            else:
+                self._files.pipe_file(self._path(name), data)
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            ArtifactError: it is not there, or out of reach.
+        """
+        with _translated(name):
+            return bytes(self._files.cat_file(self._path(name)))
+
+    def fetch(self, name: str, *, digest: str | None = None) -> Path:
+        """Return a local path of the file, copied here once if it lies elsewhere. It must not be written to.
+
+        Args:
+            name: Of the file.
+            digest: SHA-256 that it must have, hexadecimal.
+
+        Raises:
+            ArtifactError: it is not there, out of reach, or another file than expected.
+        """
+        with _translated(name):
+            path = Path(self._path(name)) if self._is_local else self._copied(name, digest)
+            if not path.is_file():
+                raise FileNotFoundError(name)
+            if digest is not None and sha256_of(path) != digest:
+                raise ArtifactError(f"The artifact {name} is damaged: its SHA-256 is not {digest}.")
+            return path
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a file of that name."""
+        with _translated(name):
+            return bool(self._files.isfile(self._path(name)))
+
+    def delete(self, name: str) -> None:
+        """Delete a file, or a folder with all in it; what is not there already is no error."""
+        with _translated(name):
+            for path in (self._path(name), str(self._cache / name)):
+                files = self._files if path == self._path(name) else LocalFileSystem()
+                if files.exists(path):
+                    files.rm(path, recursive=True)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all files in a folder and below, sorted."""
+        with _translated(folder):
+            self._files.invalidate_cache()
+            root = self._path(folder)
+            if not self._files.exists(root):
+                return []
+            found = (PurePosixPath(path) for path in self._files.find(root))
+            return sorted(str(path.relative_to(self._root)) for path in found if path.suffix != ".part")
+
+    def _path(self, name: str) -> str:
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or name.startswith("/"):
+            raise ArtifactError(f"{name!r} is no name of an artifact.")
+        return f"{self._root}/{'/'.join(parts)}"
+
+    def _copied(self, name: str, digest: str | None) -> Path:
+        path = self._cache / name
+        # Names of checkpoints are written again and again; the digest tells the copy's age.
+        if not path.is_file() or (digest is not None and sha256_of(path) != digest):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+            try:
+                self._files.get_file(self._path(name), str(part))
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        return path
+
+    def _write_local(self, chunks: Iterator[bytes], name: str) -> None:
+        path = Path(self._path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # else a power cut could take the name away again
+        finally:
+            os.close(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"There is no artifact {name}; it was deleted, or ARTIFACT_URL is another."
+        ) from None
+    # Each file system of fsspec has errors of its own kind, and they all mean the same here.
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(f"The artifact {name} cannot be read or stored: {error}.") from error

@@ -1,0 +1,1 @@
+"""A snapshot as a data set that ultralytics reads."""

@@ -1,0 +1,1 @@
+"""Snapshots: which labels and images a run is trained on, for good."""

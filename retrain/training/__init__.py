@@ -1,0 +1,1 @@
+"""Training itself: ultralytics with checkpoints that outlive any process."""
