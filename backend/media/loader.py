@@ -30,22 +30,27 @@ class MediaLoader:
         Raises:
             MediaError: it cannot be had; `reason` says why in one word.
         """
+        return self.load_file(value, task_id=task_id)[1]
+
+    def load_file(self, value: object, *, task_id: int | None) -> tuple[bytes, Image]:
+        """Return the image's file as it came, with what `load` returns; it raises the same."""
         if isinstance(value, str) and is_data_uri(value):
-            return self._decode(read_data_uri(value, max_bytes=self._fetcher.limits.max_bytes))
+            data = read_data_uri(value, max_bytes=self._fetcher.limits.max_bytes)
+            return data, self._decode(data)
         source = resolve_source(value, label_studio_url=self._label_studio_url, task_id=task_id)
         # An object of a bucket is kept for its task alone: whether another task's project may see it is for
         # Label Studio to say.
         kept = self._cache.get(source.url) if self._cache else None
         if kept is not None:
             try:
-                return self._decode(kept)
+                return kept, self._decode(kept)
             except MediaError:
                 pass  # only what could be decoded was kept, so the disk changed it: fetch it anew
         data = self._fetcher.fetch(source)
         image = self._decode(data)
         if self._cache:
             self._cache.put(source.url, data)
-        return image
+        return data, image
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,13 +1,13 @@
 """Derive the rows of tasks from the annotations that they have now. Within a caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.review.states import Submitted, deciding_annotation, mark_of, review_state
+from backend.review.states import Submitted, deciding_annotation, review_state
 from backend.store.database import chunks
 from backend.store.ledger_tables import SqlAnnotation, SqlReview, SqlTally
 
@@ -29,14 +29,21 @@ def settle_reviews(session: Session, task_ids: Collection[int]) -> None:
             session.execute(update(SqlReview), rows)
 
 
-def mark_taken(session: Session, annotation_ids: Collection[int]) -> None:
-    """Note that a model was trained on the present content of these annotations, and settle their tasks."""
-    for some in chunks(sorted(annotation_ids)):
-        found = _submitted_where(session, SqlAnnotation.id.in_(some))
-        rows = [{"task_id": t, "taken": mark_of(one)} for t, ones in found.items() for one in ones]
+def mark_taken(session: Session, marks: Mapping[int, str]) -> None:
+    """Note which content of these tasks a model was trained on, and settle them.
+
+    A task whose labels have changed since is then viewed, not taken in training.
+
+    Args:
+        session: A write transaction that holds the project.
+        marks: By task, of what `backend.review.states.mark_of` names; tasks without a row are left out.
+    """
+    for some in chunks(sorted(marks)):
+        there = session.scalars(select(SqlReview.task_id).where(SqlReview.task_id.in_(some)))
+        rows = [{"task_id": task_id, "taken": marks[task_id]} for task_id in there]
         if rows:
             session.execute(update(SqlReview), rows)
-        settle_reviews(session, list(found))
+        settle_reviews(session, some)
 
 
 def _settled(
@@ -72,14 +79,11 @@ def _counts(row: SqlTally) -> dict[str, int]:
 
 
 def _submitted(session: Session, task_ids: Sequence[int]) -> dict[int, list[Submitted]]:
-    return _submitted_where(session, SqlAnnotation.task_id.in_(task_ids))
-
-
-def _submitted_where(session: Session, condition: Any) -> dict[int, list[Submitted]]:
     names = ("id", "annotator", "created_at", "updated_at", "is_cancelled", "is_ground_truth", "digest")
     query = select(SqlAnnotation.task_id, *(getattr(SqlAnnotation, name) for name in names))
     found: dict[int, list[Submitted]] = defaultdict(list)
-    for task_id, *values in session.execute(query.where(condition, SqlAnnotation.deleted_at.is_(None))):
+    there = SqlAnnotation.task_id.in_(task_ids), SqlAnnotation.deleted_at.is_(None)
+    for task_id, *values in session.execute(query.where(*there)):
         found[task_id].append(Submitted(**dict(zip(names, values, strict=True))))
     return found
 

@@ -261,3 +261,14 @@ def test_damaged_cache_fails_no_image(
     loader = make_loader()
     assert all(is_picture(loader.load("/data/a.png", task_id=TASK)) for _ in range(2))
     assert len(image_server.seen) == 2
+
+
+def test_file_comes_as_it_is_from_network_cache_and_data_uri(
+    loader: MediaLoader, image_server: ImageServer
+) -> None:
+    address = image_server.serve("/data/a.png", PICTURE)
+    uri = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    for value in (address, address, uri):
+        data, image = loader.load_file(value, task_id=TASK)
+        assert data == PICTURE and is_picture(image)
+    assert len(image_server.seen) == 1

@@ -1,0 +1,27 @@
+"""Snapshots that were taken; what is in them lies in their manifests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table
+
+from backend.store.database import Database, insert_ignoring
+from backend.store.training_tables import SqlSnapshot
+from backend.training.entities import Snapshot
+
+
+def add_snapshot(database: Database, snapshot: Snapshot, *, counts: Mapping[str, Any]) -> None:
+    """Remember a snapshot; one of the same content that was taken before stays as it is."""
+    row = {
+        "digest": snapshot.digest,
+        "project_id": snapshot.project_id,
+        "task": snapshot.target.task,
+        "labels": list(snapshot.target.labels),
+        "counts": dict(counts),
+        "warnings": list(snapshot.warnings),
+        "created_at": snapshot.created_at,
+    }
+    table = SqlSnapshot.__table__
+    assert isinstance(table, Table)  # narrows the declared type FromClause
+    with database.write() as session:
+        insert_ignoring(session, table, [row])
