@@ -126,8 +126,9 @@ class Example:
 
     `image` is the SHA-256 of the stored file, hexadecimal, `suffix` its ending with the dot. `width` and
     `height` are pixels of the upright image. `labels` are lines as ultralytics' data sets have them, class
-    number first, the rest in [0, 1] of width and height; for a classifier one class number alone. No lines
-    mean that the image holds nothing.
+    number first, the rest in [0, 1] of width and height; for a classifier one class number alone. Corners of
+    a turned box may lie outside of that, and one cut at the image's edge may have more or fewer than four. No
+    lines mean that the image holds nothing.
     `tasks` are Label Studio's tasks that show the image, `marks` (`backend.review.states.mark_of`) name by
     task the annotation content that the labels are of. `group` is the value that keeps images on one side.
     """
