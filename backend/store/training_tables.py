@@ -168,7 +168,8 @@ class SqlPromotion(SqlBase):
 class SqlAlert(SqlBase):
     """Something that people are told of. `open_key` is set until it is resolved: one of a kind at a time.
 
-    `delivered_at` is when the word of it went out, `resolved_delivered_at` when that of its end did.
+    `delivered_at` is when the word of it went out, `resolved_delivered_at` when that of its end did;
+    `reached` names the addresses that took the message in hand, where others did not.
     """
 
     __tablename__ = "alert"
@@ -187,6 +188,7 @@ class SqlAlert(SqlBase):
     attempts: Mapped[int] = mapped_column(Integer)
     retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None] = mapped_column(Text)
+    reached: Mapped[list[str]] = mapped_column(Json)
 
 
 class SqlProjectSetting(SqlBase):

@@ -213,6 +213,7 @@ def _make_alert() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("retry_at", UtcDateTime()),
         sa.Column("error", sa.Text()),
+        sa.Column("reached", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
         sa.UniqueConstraint("open_key", name="uq_alert_open_key"),
     )

@@ -1,0 +1,82 @@
+"""Read what is known of a project that an alert may be about."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.alerts.rules import ProjectFacts, VersionF1
+from backend.review.entities import ReviewState
+from backend.stats.quality import VersionQuality
+from backend.stats.queries import read_quality
+from backend.store.database import Database
+from backend.store.ledger_tables import SqlReview, SqlSync
+from backend.store.runs import list_runs
+from backend.store.tables import SqlPrediction, SqlProject
+from backend.store.training_tables import SqlTrainedVersion
+
+
+def read_facts(database: Database, project_id: int) -> ProjectFacts:
+    """Return what is known of the project.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    report = read_quality(database, project_id)
+    runs = list_runs(database, project_id=project_id)
+    with database.read() as session:
+        there = (SqlReview.project_id == project_id, SqlReview.deleted_at.is_(None))
+        is_waiting = SqlReview.state == ReviewState.NOT_VIEWED
+        reviewed_at = session.scalar(select(func.max(SqlReview.reviewed_at)).where(*there))
+        waiting = session.scalar(select(func.count()).select_from(SqlReview).where(*there, is_waiting))
+        first = session.scalar(
+            select(func.min(SqlPrediction.id))
+            .join(SqlReview, SqlReview.task_id == SqlPrediction.task_id)
+            .where(*there, is_waiting, SqlPrediction.project_id == project_id)
+        )
+        since = session.scalar(select(SqlPrediction.served_at).where(SqlPrediction.id == first))
+        gone = session.scalar(select(SqlSync.gone_at).where(SqlSync.project_id == project_id))
+        serving = session.scalar(select(SqlProject.model_version).where(SqlProject.id == project_id))
+        numbers = _read_numbers(session, project_id)
+    return ProjectFacts(
+        project_id=project_id,
+        is_gone=gone is not None,
+        waiting=waiting or 0,
+        waiting_since=since,
+        reviewed_at=reviewed_at,
+        in_service=serving,
+        versions=order_versions(report.versions, numbers),
+        runs=tuple(runs),
+    )
+
+
+def order_versions(
+    newest_first: Sequence[VersionQuality], numbers: Mapping[str, int]
+) -> tuple[VersionF1, ...]:
+    """Return the versions' F1, the oldest first: those that no run made as they came, then by number.
+
+    Args:
+        newest_first: All versions that have been corrected.
+        numbers: Of the versions that runs made. A prediction of several models names them with "+" between.
+    """
+
+    def number(version: str) -> int:
+        return max(numbers.get(part, 0) for part in version.split("+"))
+
+    ordered = sorted(reversed(newest_first), key=lambda each: number(each.version))
+    return tuple(
+        VersionF1(
+            version=each.version,
+            is_trained=number(each.version) > 0,
+            # A model that finds nothing shows nothing: what it missed counts as well.
+            regions=each.corrected.tally.tp + each.corrected.tally.fp + each.corrected.tally.fn,
+            f1=each.corrected.f1,
+        )
+        for each in ordered
+    )
+
+
+def _read_numbers(session: Session, project_id: int) -> dict[str, int]:
+    query = select(SqlTrainedVersion.version, SqlTrainedVersion.number)
+    rows = session.execute(query.where(SqlTrainedVersion.project_id == project_id))
+    return {version: number for version, number in rows}
