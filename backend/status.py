@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from backend.errors import AppError
 from backend.labelstudio.client import translate_errors
 from backend.services import Services
+from backend.store.database import Database
+from backend.store.decisions import read_decision
 from backend.store.event_log import count_events
 from backend.store.prediction_log import count_predictions
 from backend.store.projects import list_projects
+from backend.store.runs import active_run
+from backend.store.versions import champion_of
+from backend.training.progress import state_words
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: is it connected as Label Studio sees it, who serves it, and how much."""
+    """One project: is it connected as Label Studio sees it, who serves it, and how much.
+
+    `trained` is the version of its own that serves it, `run` how its active run is, `decision` why a run is
+    due or not; each None where there is none.
+    """
 
     project_id: int
     connected: str
@@ -22,6 +31,9 @@ class ProjectStatus:
     predictions: int
     failed: int
     events: int
+    trained: str | None
+    run: str | None
+    decision: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,29 @@ def read_status(services: Services) -> Status:
             predictions=sum(n for (p, _), (n, _) in served.items() if p == project_id),
             failed=sum(f for (p, _), (_, f) in served.items() if p == project_id),
             events=events[project_id],
+            trained=_trained(services.database, project_id),
+            run=_run(services.database, project_id),
+            decision=_decision(services.database, project_id),
         )
         for project_id, version, _ in list_projects(services.database)
     ]
     return Status(parts=parts, projects=rows)
+
+
+def _trained(database: Database, project_id: int) -> str | None:
+    champion = champion_of(database, project_id)
+    return champion.version if champion else None
+
+
+def _run(database: Database, project_id: int) -> str | None:
+    run = active_run(database, project_id)
+    return f"{run.id}: {state_words(run)}, epoch {run.epoch}/{run.epochs}" if run else None
+
+
+def _decision(database: Database, project_id: int) -> str | None:
+    with database.read() as session:
+        decision = read_decision(session, project_id)
+    return decision.reason if decision else None
 
 
 @translate_errors

@@ -1,9 +1,11 @@
 """`status`: connections, versions and counts."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from backend.cli.console import open_services, out
-from backend.status import read_status
+from backend.status import ProjectStatus, read_status
 
 
 def status() -> None:
@@ -30,5 +32,16 @@ def status() -> None:
     out.print(parts)
     if state.projects:
         out.print(projects)
+        out.print(_retraining(state.projects))
     else:
         out.print("No project has called yet. Connect one: python -m backend connect --project ID")
+
+
+def _retraining(projects: Sequence[ProjectStatus]) -> Table:
+    table = Table(title="Retraining", title_justify="left")
+    table.add_column("project", justify="right")
+    for heading in ("own model", "active run", "when the next run is due"):
+        table.add_column(heading, overflow="fold")
+    for row in projects:
+        table.add_row(str(row.project_id), row.trained or "-", row.run or "-", row.decision or "-")
+    return table

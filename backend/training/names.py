@@ -1,8 +1,10 @@
-"""Names of jobs and artifacts that server and worker must agree on."""
+"""Names and words that server and worker must agree on: of jobs, of artifacts, of a warning."""
 
 TRAIN_JOB = "retrain.jobs.train"
 CONSIDER_JOB = "retrain.jobs.consider_training"
 ALERTS_JOB = "retrain.jobs.check_alerts"
+# How a run's warning begins that tells of images which are missing.
+MISSING_IMAGES = "The images of "
 
 
 def image_artifact(digest: str, suffix: str) -> str:
