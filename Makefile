@@ -3,10 +3,11 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo run test test-slow bench lint clean-demo
+.PHONY: help demo demo-retrain run test test-slow bench lint clean-demo
 
 help:
 	@echo "make demo       real Label Studio with a sample project, pre-labelled; needs nothing else"
+	@echo "make demo-retrain  beside a running demo: corrections, a training run, a better model"
 	@echo "make run        server and worker for your own Label Studio (settings in .env)"
 	@echo "make test       all checks and tests but the slow ones"
 	@echo "make test-slow  the slow tests"
@@ -15,6 +16,9 @@ help:
 
 demo: .venv/.installed .venv-label-studio/.installed
 	@exec $(BIN)/python -m demo
+
+demo-retrain: .venv/.installed
+	@exec $(BIN)/python -m demo.inside demo.walkthrough
 
 run: .venv/.installed
 	@$(BIN)/python -m backend.start

@@ -31,5 +31,6 @@ def _warm_up(services: Services) -> None:
 
 _services = Services.build(start_process("web"))
 app = create_app(_services)
+_services.champions.start_watching()
 # In the background, so that health checks and webhooks are answered meanwhile.
 threading.Thread(target=_warm_up, args=(_services,), name="warm-up", daemon=True).start()

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 @functools.cache
 def default_services() -> Services:
     """Return the services of a process that label-studio-ml runs, which makes a new model for each call."""
-    return Services.build(read_settings())
+    services = Services.build(read_settings())
+    services.champions.start_watching()
+    return services
 
 
 class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
@@ -68,13 +70,13 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
             AppError: nothing could be predicted at all; `message` says why and what to do.
         """
         raw = list(tasks)
-        plan = self._services.pipeline.planner.plan(self._label_config)
-        if context is not None:
-            # A smart tool wants a mask of what was clicked, not the boxes of the whole image.
-            return [{"result": [], "score": 0.0, "model_version": plan.version} for _ in raw]
         project_id = self._project_id
         if project_id is None and raw:
             project_id = parse_project_id(raw[0].get("project"))
+        plan = self._services.pipeline.planner.plan(self._label_config, project_id)
+        if context is not None:
+            # A smart tool wants a mask of what was clicked, not the boxes of the whole image.
+            return [{"result": [], "score": 0.0, "model_version": plan.version} for _ in raw]
         predictions = self._services.pipeline.predict(
             [parse_task(task) for task in raw], plan, project_id=project_id
         )
@@ -86,7 +88,8 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
         A labeling config that cannot work is reported by `predict`, which can say so to somebody.
         """
         try:
-            self.set("model_version", self._services.pipeline.planner.plan(self._label_config).version)
+            plan = self._services.pipeline.planner.plan(self._label_config, self._project_id)
+            self.set("model_version", plan.version)
         except AppError as error:
             log.warning("no_model_version", detail=error.message)
 

@@ -7,7 +7,17 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from backend.endpoints import jobs, operations, protocol, quality, reviews, webhook
+from backend.endpoints import (
+    alerts,
+    jobs,
+    operations,
+    protocol,
+    quality,
+    reviews,
+    training,
+    versions,
+    webhook,
+)
 from backend.endpoints.context import attach_services
 from backend.errors import AppError, PayloadTooLarge
 from backend.services import Services
@@ -25,12 +35,15 @@ def create_app(services: Services) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     attach_services(app, services)
     for blueprint in (
+        alerts.blueprint,
         operations.open_blueprint,
         operations.guarded_blueprint,
         protocol.blueprint,
         jobs.blueprint,
         quality.blueprint,
         reviews.blueprint,
+        training.blueprint,
+        versions.blueprint,
         webhook.blueprint,
     ):
         app.register_blueprint(blueprint)

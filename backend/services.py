@@ -16,6 +16,7 @@ from backend.media.fetch import Fetcher, FetchLimits
 from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
 from backend.queue import JobQueue
+from backend.registry.champions import Champions
 from backend.settings import Settings
 from backend.store.artifacts import ArtifactStore
 from backend.store.database import Database, open_database
@@ -35,6 +36,7 @@ class Services:
     pipeline: PredictionPipeline
     metrics: Metrics
     artifacts: ArtifactStore
+    champions: Champions
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -52,6 +54,9 @@ class Services:
         database = open_database(settings.database_address, timeout=settings.database_timeout)
         metrics = Metrics()
         media = _build_media(settings, label_studio)
+        artifacts = ArtifactStore(settings.artifact_address, cache=settings.data_dir / "artifact-cache")
+        manager = _build_manager(settings)
+        champions = Champions(database, artifacts, manager)
         return cls(
             settings=settings,
             database=database,
@@ -59,13 +64,22 @@ class Services:
             queue=JobQueue(settings.redis_address),
             label_studio=label_studio,
             media=media,
-            pipeline=_build_pipeline(settings, media, database, metrics),
+            pipeline=_build_pipeline(
+                settings,
+                manager=manager,
+                champions=champions,
+                media=media,
+                database=database,
+                metrics=metrics,
+            ),
             metrics=metrics,
-            artifacts=ArtifactStore(settings.artifact_address, cache=settings.data_dir / "artifact-cache"),
+            artifacts=artifacts,
+            champions=champions,
         )
 
     def close(self) -> None:
         """End threads and connections."""
+        self.champions.close()
         self.pipeline.close()
         self.media.close()
         self.label_studio.close()
@@ -94,22 +108,32 @@ def _build_media(settings: Settings, label_studio: LabelStudioClient) -> MediaLo
     )
 
 
-def _build_pipeline(
-    settings: Settings, media: MediaLoader, database: Database, metrics: Metrics
-) -> PredictionPipeline:
+def _build_manager(settings: Settings) -> ModelManager:
     def load(checkpoint: Checkpoint):  # type: ignore[no-untyped-def]
         # Imported at the first load: torch and ultralytics take seconds, /setup and /health need neither.
         from backend.inference.yolo import YoloEngine
 
         return YoloEngine(checkpoint, device=settings.device)
 
-    manager = ModelManager(load, max_batch=settings.predict_batch, max_bytes=settings.model_cache_mb * 2**20)
+    return ModelManager(load, max_batch=settings.predict_batch, max_bytes=settings.model_cache_mb * 2**20)
+
+
+def _build_pipeline(
+    settings: Settings,
+    *,
+    manager: ModelManager,
+    champions: Champions,
+    media: MediaLoader,
+    database: Database,
+    metrics: Metrics,
+) -> PredictionPipeline:
     return PredictionPipeline(
         Planner(
             manager,
             models_path=settings.models_path,
             default_weights=settings.yolo_weights,
             score_threshold=settings.score_threshold,
+            champion_of=champions.of,
         ),
         manager,
         media,

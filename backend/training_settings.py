@@ -45,7 +45,7 @@ class TrainingSettings(BaseModel):
         le=60,
         description="Longest pause in seconds before a batch while predictions are served; 0: none.",
     )
-    train_epochs: int = Field(30, ge=1, description="Epochs of a run.")
+    train_epochs: int = Field(30, ge=1, le=100_000, description="Epochs of a run.")
     train_patience: int = Field(
         10, ge=0, description="Epochs without improvement on the val split after which a run stops; 0: never."
     )

@@ -12,6 +12,7 @@ from demo.label_studio import ROOT, label_studio_environment
 
 WEIGHTS = ROOT / "demo/weights/demo_yolo.pt"
 USER = "demo@example.com"
+PORTS_FILE = "ports.json"
 
 
 def main() -> None:
@@ -24,10 +25,11 @@ def main() -> None:
                 f"Port {number} is in use, perhaps by another demo. Stop that program, or choose another: "
                 f"make demo {name}={number + 1}"
             )
-    data_dir = Path(os.environ.get("DEMO_DATA_DIR", ROOT / "data/demo")).resolve()
+    data_dir = data_folder()
     data_dir.mkdir(parents=True, exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
-    environment |= demo_environment(data_dir, label_studio_port=label_studio_port, port=port)
+    ports = {"label_studio_port": label_studio_port, "port": port}
+    (data_dir / PORTS_FILE).write_text(json.dumps(ports))
+    environment = clean_environment() | demo_environment(data_dir, **ports)
     os.chdir(data_dir)  # away from a .env that is meant for `make run`
     print("Starting Label Studio and the backend; the first start takes about a minute.", flush=True)
     # The settings of the included file would win over the demo's own.
@@ -38,6 +40,16 @@ def main() -> None:
         [str(supervisord), "--silent", f"--configuration={ROOT / 'demo/processes.conf'}", *own_files],
         environment,
     )
+
+
+def data_folder() -> Path:
+    """Return the folder of the demo's data."""
+    return Path(os.environ.get("DEMO_DATA_DIR", ROOT / "data/demo")).resolve()
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without any setting of ours: those are for `make run`."""
+    return {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
 
 
 def demo_environment(data_dir: Path, *, label_studio_port: int, port: int) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from label_studio_sdk.client import LabelStudio
@@ -12,7 +13,7 @@ from rich.panel import Panel
 from backend.settings import read_settings
 from demo.label_studio import wait_until_up
 from demo.make_scenes import write_scenes
-from demo.scenes import CLASSES
+from demo.scenes import CLASSES, SceneStyle
 
 TITLE = "Street scenes"
 SCENES = range(2_000_000, 2_000_048)
@@ -36,11 +37,11 @@ def main() -> None:
     project = next((p for p in sdk.projects.list() if p.title == TITLE), None)
     if project is None:
         project = sdk.projects.create(title=TITLE, label_config=LABEL_CONFIG)
-    import_scenes(sdk, project.id, settings.data_dir / "scenes")
+    import_scenes(sdk, project.id, settings.data_dir / "scenes", SCENES)
     drop_other_ports(sdk, project.id, settings.public_url)
-    run_command("connect", project.id)
+    run_command("connect", "--project", str(project.id))
     # Predicts only what has no prediction of the version in service yet.
-    run_command("prelabel", project.id)
+    run_command("prelabel", "--project", str(project.id))
     _print_address(f"{settings.label_studio_url}/projects/{project.id}/data")
 
 
@@ -54,19 +55,21 @@ def drop_other_ports(sdk: LabelStudio, project_id: int, url: str) -> None:
             sdk.webhooks.delete(webhook.id)
 
 
-def run_command(name: str, project_id: int) -> None:
-    """Run the command that a user would; what it has to say about a failure, it says itself."""
-    subprocess.run([sys.executable, "-m", "backend", name, "--project", str(project_id)], check=False)
+def run_command(*arguments: str) -> None:
+    """Run a command as a user would; what it has to say about a failure, it says itself."""
+    subprocess.run([sys.executable, "-m", "backend", *arguments], check=False)
 
 
-def import_scenes(sdk: LabelStudio, project_id: int, folder: Path) -> None:
-    """Draw the sample scenes and import those that the project does not hold yet."""
+def import_scenes(
+    sdk: LabelStudio, project_id: int, folder: Path, seeds: Iterable[int], style: SceneStyle = SceneStyle()
+) -> None:
+    """Draw scenes and import those that the project does not hold yet."""
     held = {
         Path(str(task.data["image"])).name for task in sdk.tasks.list(project=project_id, fields="task_only")
     }
     # Label Studio puts a random prefix and a dash before an uploaded file's name.
-    missing = [seed for seed in SCENES if not any(name.endswith(f"scene_{seed}.jpg") for name in held)]
-    for path in write_scenes(folder, missing):
+    missing = [seed for seed in seeds if not any(name.endswith(f"scene_{seed}.jpg") for name in held)]
+    for path in write_scenes(folder, missing, style):
         with path.open("rb") as file:
             response = sdk._client_wrapper.httpx_client.request(
                 f"api/projects/{project_id}/import",

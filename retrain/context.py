@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.services import Services
 from backend.store.leases import LeaseLost
-from backend.store.runs import add_run_note, update_run
+from backend.store.runs import add_run_note, get_run, update_run
 from backend.training.entities import TrainingRun
 from backend.training_settings import TrainingSettings
 
@@ -75,6 +75,10 @@ class RunContext:
             LeaseLost: another process works on the run.
         """
         self.run = update_run(self.services.database, self.run.id, owner=self.owner, now=now(), **values)
+
+    def reload(self) -> None:
+        """Read the run's row again, after a transaction of the caller's own."""
+        self.run = get_run(self.services.database, self.run.id)
 
     def note(self, text: str) -> None:
         """Note, once, what readers of the run should know.

@@ -1,13 +1,16 @@
 """Jobs, named by text where they are queued. Each may run twice or be killed at any line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from time import monotonic
 
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.worker import Worker
 
+from backend.alerts.check import judge_projects
+from backend.alerts.delivery import deliver_due
 from backend.labelstudio.project_annotations import ProjectAnnotations
 from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
@@ -22,6 +25,9 @@ from backend.services import Services
 from backend.settings import read_settings
 from backend.store.event_queue import pending_ids
 from backend.store.syncs import get_sync
+from backend.training.consider import consider
+from backend.training.names import ALERTS_JOB, CONSIDER_JOB, TRAIN_JOB
+from retrain.aftermath import settle_run
 
 # After so long a job makes room for other projects; what waits gets a job of its own.
 _TURN_SECONDS = 20.0
@@ -38,6 +44,8 @@ def process_events(project_id: int | None) -> int:
         done = processor.process(project_id, is_time_up=lambda: monotonic() > end)
         if pending_ids(services.database, project_id, limit=1):
             services.queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
+        elif done and project_id is not None:
+            consider(services.database, services.queue, services.settings, project_id, now=_now())
         if done and project_id is not None and get_sync(services.database, project_id).gone_at:
             ask_for_sync(services.queue, project_id)
         return done
@@ -49,29 +57,59 @@ def sync_project(project_id: int) -> bool:
         services.queue.job_started(SYNC_JOB, project_id)
         if not services.settings.label_studio_api_key.get_secret_value():
             return False  # `doctor` says so; to try again would not help
-        end, worker_key = monotonic() + _TURN_SECONDS, _worker_key()
+        end, is_stopping = monotonic() + _TURN_SECONDS, _stop_signal(services)
         sync = work_on_sync(
             services.database,
             services.queue,
             ProjectAnnotations(services.label_studio, project_id),
             project_id,
-            is_time_up=lambda: monotonic() > end or _is_worker_stopping(services, worker_key),
+            is_time_up=lambda: monotonic() > end or is_stopping(),
         )
+        if not sync.is_running:
+            consider(services.database, services.queue, services.settings, project_id, now=_now())
         return not sync.is_running
+
+
+def consider_training(project_id: int, is_cron: bool = False) -> str | None:
+    """Begin a training run where one is due; return its id."""
+    with _services() as services:
+        services.queue.job_started(CONSIDER_JOB, *([project_id, True] if is_cron else [project_id]))
+        return consider(
+            services.database, services.queue, services.settings, project_id, now=_now(), is_cron=is_cron
+        )
+
+
+def train(run_id: str) -> str:
+    """Work on a training run unless another process does; return the state that it is left in."""
+    # Imported here: it brings torch, which takes seconds, and each job is a process of its own.
+    from retrain.work import work_on_run
+
+    with _services() as services:
+        services.queue.job_started(TRAIN_JOB, run_id)
+        run = work_on_run(run_id, services, is_stopping=_stop_signal(services))
+        if run.finished_at is not None:
+            settle_run(services, run)
+        return run.state
+
+
+def check_alerts() -> int:
+    """Raise and resolve what people are to be told, and tell them; return how many messages went out."""
+    with _services() as services:
+        services.queue.job_started(ALERTS_JOB)
+        judge_projects(services.database, services.settings, now=_now())
+        return deliver_due(services.database, services.settings, now=_now())
 
 
 def prelabel(job_id: str) -> str:
     """Run a pre-labelling job unless another process does; return the state that it is left in."""
     with _services() as services:
         services.queue.job_started(PRELABEL_JOB, job_id)
-        # Asked here: the run looks from a thread of its own, in which RQ knows of no job.
-        worker_key = _worker_key()
         job = work_on_job(
             job_id,
             database=services.database,
             pipeline=services.pipeline,
             project_of=lambda project_id: LabelStudioProject(services.label_studio, project_id),
-            is_stopping=lambda: _is_worker_stopping(services, worker_key),
+            is_stopping=_stop_signal(services),
         )
         return job.state
 
@@ -96,6 +134,16 @@ def _worker_key() -> str | None:
     if job is None or not job.worker_name:
         return None
     return f"{Worker.redis_worker_namespace_prefix}{job.worker_name}"
+
+
+def _stop_signal(services: Services) -> Callable[[], bool]:
+    # Asked here: who looks later may be a thread of its own, in which RQ knows of no job.
+    worker_key = _worker_key()
+    return lambda: _is_worker_stopping(services, worker_key)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _is_worker_stopping(services: Services, worker_key: str | None) -> bool:

@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
 from redis.exceptions import RedisError
@@ -18,12 +19,16 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, wait_expone
 from backend.errors import AppError, QueueUnavailable
 from backend.prelabel.start import queue_waiting_jobs
 from backend.queue import EVENTS, QUEUES, JobQueue
+from backend.registry.prelabel import start_wanted_prelabels
 from backend.review.inbox import PROCESS_JOB
 from backend.review.sync_start import SyncSchedule, queue_all_syncs
 from backend.settings import Settings
 from backend.start import start_process
 from backend.store.database import Database, open_database
 from backend.store.event_queue import projects_with_pending
+from backend.training.names import ALERTS_JOB
+from backend.training.request import queue_waiting_requests, queue_waiting_runs
+from backend.training.schedule import TrainingSchedule
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +37,8 @@ log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 10
 _WORKER_TTL = 25
 _LONG_JOBS_NICE = 10
+# How often somebody looks whether there is anything that people should be told of.
+_ALERTS_SECONDS = 300.0
 
 
 class _SweepingWorker(Worker):
@@ -70,17 +77,16 @@ def _run(settings: Settings, names: Sequence[str]) -> None:
     queue = JobQueue(settings.redis_address, read_timeout=None)
     queue.check()
     with closing(open_database(settings.database_address, timeout=settings.database_timeout)) as database:
-        schedule = SyncSchedule(settings.sync_times, now=_local_now())
-        # One kind of worker keeps the syncs, since each would queue them.
-        is_keeper = EVENTS in names
+        # One kind of worker keeps the times, since each would queue what is due.
+        keeper = _Keeper(settings, database, queue) if EVENTS in names else None
         queue_lost_work(database, queue)
-        if is_keeper:
+        if keeper:
             queue_all_syncs(database, queue)
 
         def sweep() -> None:
             queue_lost_work(database, queue)
-            if is_keeper:
-                schedule.queue_due(database, queue, now=_local_now())
+            if keeper:
+                keeper.queue_due()
 
         log.info("worker_ready", queues=",".join(names))
         queues = [Queue(name, connection=queue.redis) for name in names]
@@ -88,9 +94,33 @@ def _run(settings: Settings, names: Sequence[str]) -> None:
             queues, connection=queue.redis, maintenance_interval=_SWEEP_SECONDS, worker_ttl=_WORKER_TTL
         )
         worker.sweep = sweep
-        _settle_down(is_quick=is_keeper)
+        _settle_down(is_quick=keeper is not None)
         # The scheduler brings back jobs that failed and may be tried again.
         worker.work(logging_level="WARNING", with_scheduler=True)
+
+
+class _Keeper:
+    """Queues what has its times: syncs, runs by the clock, the look for what people should be told of."""
+
+    def __init__(self, settings: Settings, database: Database, queue: JobQueue) -> None:
+        self._settings = settings
+        self._database = database
+        self._queue = queue
+        self._syncs = SyncSchedule(settings.sync_times, now=_local_now())
+        self._runs = TrainingSchedule(now=_local_now())
+        self._alerts_due = monotonic()
+
+    def queue_due(self) -> None:
+        """Queue what has become due since the last look.
+
+        Raises:
+            DatabaseUnavailable, QueueUnavailable: one of them does not answer; then it stays due.
+        """
+        self._syncs.queue_due(self._database, self._queue, now=_local_now())
+        self._runs.queue_due(self._database, self._queue, self._settings, now=_local_now())
+        if monotonic() >= self._alerts_due:
+            self._queue.enqueue_once(EVENTS, ALERTS_JOB)
+            self._alerts_due = monotonic() + _ALERTS_SECONDS
 
 
 def _settle_down(*, is_quick: bool) -> None:
@@ -108,7 +138,7 @@ def _local_now() -> datetime:
 
 
 def queue_lost_work(database: Database, queue: JobQueue) -> None:
-    """Queue events that were stored while Redis or the worker was down, and jobs whose worker was killed.
+    """Queue events that were stored while Redis or the worker was down, and jobs and runs of killed workers.
 
     Raises:
         DatabaseUnavailable, QueueUnavailable: one of them does not answer.
@@ -116,6 +146,9 @@ def queue_lost_work(database: Database, queue: JobQueue) -> None:
     for project_id in projects_with_pending(database):
         queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
     queue_waiting_jobs(database, queue)
+    queue_waiting_requests(database, queue)
+    queue_waiting_runs(database, queue, now=datetime.now(UTC))
+    start_wanted_prelabels(database, queue, now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

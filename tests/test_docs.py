@@ -11,7 +11,7 @@ from backend import errors
 from backend.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS_ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? *\|", re.MULTILINE)
+SETTINGS_ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? *\|", re.MULTILINE)
 ROUTE_ROW = re.compile(r"^\| `([A-Z]+ /\S*)` \|", re.MULTILINE)
 ERROR_ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \|", re.MULTILINE)
 

@@ -5,7 +5,22 @@ import sys
 import typer
 from rich.console import Console
 
-from backend.cli import connect, doctor, explain, jobs, prelabel, quality, reviews, status, sync
+from backend.cli import (
+    alerts,
+    configure,
+    connect,
+    doctor,
+    explain,
+    jobs,
+    prelabel,
+    quality,
+    reviews,
+    runs,
+    status,
+    sync,
+    train,
+    versions,
+)
 from backend.errors import AppError
 
 app = typer.Typer(
@@ -15,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    alerts.alerts,
+    configure.configure,
     connect.connect,
     doctor.doctor,
     explain.explain,
@@ -22,8 +39,13 @@ for command in (
     jobs.jobs,
     quality.quality,
     reviews.reviews,
+    runs.runs,
     status.status,
     sync.sync,
+    train.train,
+    versions.versions,
+    versions.promote,
+    versions.rollback,
 ):
     app.command()(command)
 

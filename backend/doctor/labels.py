@@ -21,6 +21,8 @@ def check_labels(project: ProjectCase) -> Outcome:
         plan = project.plan
     except ModelError as error:
         return failed(error.message, _weights_fix(project))
+    if not plan.tags:
+        return ok("nothing is trained yet: annotate some images, and a model is trained on them")
     return ok(
         f"filled by {plan.version}: {len(plan.tags)} of {counted(len(project.controls), 'tag')} on images"
     )
@@ -57,6 +59,8 @@ def check_versions(project: ProjectCase) -> Outcome:
 
     Label Studio predicts a task again unless it holds a prediction of the version that /setup names.
     """
+    if not project.plan.tags:
+        return ok("no predictions: nothing is trained yet")
     ours, entry = project.plan.version, project.entry
     prelabel = f"python -m backend prelabel --project {project.project_id}"
     if entry is not None and entry.model_version and entry.model_version != ours:
@@ -92,6 +96,8 @@ def _why_left(project: ProjectCase, control: ControlTag) -> str:
     if not tasks:
         return "no YOLO model finds what it holds"
     checkpoint = project.case.services.pipeline.default_checkpoint()
+    if flag(control, "model_train"):
+        return "it says model_train, and no model that knows its labels is trained yet"
     if checkpoint.task not in tasks:
         return (
             f"it takes a model for {' or '.join(tasks)}, and {checkpoint.path.name} is one for "

@@ -101,7 +101,7 @@ class ProjectCase:
         Raises:
             LabelConfigError, ModelError: nothing.
         """
-        return self.case.services.pipeline.planner.plan(self._label_config)
+        return self.case.services.pipeline.planner.plan(self._label_config, self.project_id)
 
     @cached_property
     def controls(self) -> tuple[ControlTag, ...]:

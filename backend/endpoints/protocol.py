@@ -39,7 +39,8 @@ def setup() -> Response:
 @blueprint.post("/validate")
 def validate() -> Response:
     """Check a labeling config and tell which of the model's classes or key points fill which label."""
-    plan = get_services().pipeline.planner.plan(parse_setup(read_json()).label_config)
+    asked = parse_setup(read_json())
+    plan = get_services().pipeline.planner.plan(asked.label_config, asked.project_id)
     tags = {tag.control.name: dict(tag.label_map or tag.points) for tag in plan.tags}
     return jsonify({"status": "ok", "model_version": plan.version, "label_maps": tags})
 
@@ -83,7 +84,8 @@ def _become_job(services: Services, asked: PredictRequest) -> TooManyTasks:
     ids = {task.id for task in map(parse_task, asked.tasks) if task.id is not None}
     if asked.project_id is None or len(ids) < len(asked.tasks):
         return TooManyTasks(f"{many} Without a project and task ids they cannot become a job: send fewer.")
-    services.pipeline.planner.plan(asked.label_config)  # a config that cannot work is told now, not later
+    # What cannot work is told now, not later.
+    services.pipeline.planner.plan(asked.label_config, asked.project_id).check_is_trained()
     job, _ = start_prelabel(
         services.database, services.queue, asked.project_id, JobOptions(scans=False), task_ids=ids
     )

@@ -61,8 +61,9 @@ def compose_prediction(
     return Prediction(
         task_id=task.id,
         version=plan.version,
-        size=found[0][1],
+        size=found[0][1] if found else None,
         regions=regions,
+        # Without a model nothing is certain: 1 - threshold is 0 then.
         score=task_certainty(object_scores(findings, threshold=plan.threshold), threshold=plan.threshold),
         seconds=seconds,
         filtered=_without_zeros(filtered),

@@ -73,7 +73,7 @@ class PredictionPipeline:
             ModelError: weights are missing, corrupt or foreign.
             DatabaseUnavailable: the project cannot be remembered.
         """
-        plan = self.planner.plan(xml)
+        plan = self.planner.plan(xml, project_id)
         now = datetime.now(UTC)
         store_model_versions(self._database, [tag.checkpoint for tag in plan.tags], now=now)
         if project_id is not None:

@@ -1,6 +1,6 @@
 """From a labeling config to what must be run: which weights fill which tag, as which labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from backend.inference.manager import ModelManager
 from backend.inference.weights import resolve_weights
 from backend.labelstudio import label_config
 from backend.labelstudio.label_config_advice import no_common_label, nothing_to_fill
+from backend.registry.champions import ServedChampion
+
+# The version of predictions for a project whose labels no model knows yet.
+UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,10 @@ class TagPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a labeling config asks for. `version` is the string in `/setup` and in every prediction."""
+    """What a labeling config asks for. `version` is the string in `/setup` and in every prediction.
+
+    Without any tag nothing is predicted: the labels are yet to be learnt from annotations.
+    """
 
     tags: tuple[TagPlan, ...]
     version: str
@@ -46,8 +53,20 @@ class Plan:
 
     @property
     def threshold(self) -> float:
-        """The lowest score that any tag shows."""
-        return min(tag.threshold for tag in self.tags)
+        """The lowest score that any tag shows; 1 without tags."""
+        return min((tag.threshold for tag in self.tags), default=1.0)
+
+    def check_is_trained(self) -> None:
+        """Make sure that there is something to predict.
+
+        Raises:
+            ModelError: there is not.
+        """
+        if not self.tags:
+            raise ModelError(
+                'Nothing is trained yet: no model knows the labels of the tags with model_train="true". '
+                "Annotate some images; a model is then trained on them, and predicts the rest."
+            )
 
 
 class Planner:
@@ -58,43 +77,71 @@ class Planner:
         models_path: Folder of model weights.
         default_weights: File or name for tags without `model_path`.
         score_threshold: Lowest shown score for tags that set none, in [0, 1].
+        champion_of: Tells which trained version serves a project.
     """
 
     def __init__(
-        self, manager: ModelManager, *, models_path: Path, default_weights: str, score_threshold: float
+        self,
+        manager: ModelManager,
+        *,
+        models_path: Path,
+        default_weights: str,
+        score_threshold: float,
+        champion_of: Callable[[int | None], ServedChampion | None] = lambda _: None,
     ) -> None:
         self._manager = manager
         self._models_path = models_path
         self._default_weights = default_weights
         self._score_threshold = score_threshold
+        self._champion_of = champion_of
 
     @property
     def default_path(self) -> Path:
         """Path of the weights for tags that name none; need not exist."""
         return resolve_weights(self._default_weights, self._models_path, confined=False)
 
-    def plan(self, xml: str) -> Plan:
+    def plan(self, xml: str, project_id: int | None = None) -> Plan:
         """Return what the labeling config asks for: milliseconds, no weights are loaded.
 
-        A tag that names weights must fit them. Others get what the default weights find for them; where that
-        is nothing they are left to people, as long as some tag of the config is filled.
+        The project's champion fills the tags that it was trained for. Of the others, one that names weights
+        must fit them, and the rest gets what the default weights find for it; where that is nothing it is
+        left to people, as long as some tag of the config is filled. One with `model_train` always may be.
+
+        Args:
+            xml: The labeling config.
+            project_id: Label Studio's project; None: as for a project that nothing was trained for.
 
         Raises:
             LabelConfigError: the config cannot work; names labels, classes, and the XML line that would.
             ModelError: weights are missing, corrupt or foreign.
+            DatabaseUnavailable: the project's champion cannot be looked up.
         """
         controls = label_config.parse_label_config(xml)
         fillable = [control for control in controls if label_config.model_tasks(control)]
-        named = {c.name: self._named(c) for c in fillable if c.attributes.get("model_path")}
-        others = [control for control in fillable if control.name not in named]
-        tags = {**named, **self._by_default(others, is_needed=not named)}
+        is_trained = {control.name: label_config.flag(control, "model_train") for control in fillable}
+        tags = self._by_champion(fillable, project_id)
+        for control in fillable:
+            if control.name not in tags and control.attributes.get("model_path"):
+                tag = self._named(control, may_be_left=is_trained[control.name])
+                tags |= {control.name: tag} if tag is not None else {}
+        others = [c for c in fillable if c.name not in tags and not c.attributes.get("model_path")]
+        tags |= self._by_default(others, is_needed=not tags)
+        if not tags and any(is_trained.values()):
+            return Plan(tags=(), version=UNTRAINED)
         if not tags:
             raise LabelConfigError(self._why_nothing(controls, others))
         ordered = tuple(tags[control.name] for control in fillable if control.name in tags)
         versions = dict.fromkeys(tag.checkpoint.version for tag in ordered)
         return Plan(tags=ordered, version="+".join(versions))
 
-    def _named(self, control: ControlTag) -> TagPlan:
+    def _by_champion(self, controls: Sequence[ControlTag], project_id: int | None) -> dict[str, TagPlan]:
+        champion = self._champion_of(project_id)
+        if champion is None:
+            return {}
+        named = [control for control in controls if control.name in champion.controls]
+        return self._fitting(named, champion.checkpoint)
+
+    def _named(self, control: ControlTag, *, may_be_left: bool) -> TagPlan | None:
         path = resolve_weights(control.attributes["model_path"], self._models_path, confined=True)
         checkpoint = self._manager.checkpoint(path)
         tasks = label_config.model_tasks(control)
@@ -105,7 +152,7 @@ class Planner:
                 'model_skip="true".'
             )
         tag = self._tag(control, checkpoint)
-        if tag is None:
+        if tag is None and not may_be_left:
             raise LabelConfigError(no_common_label(control, checkpoint.class_names, path.name))
         return tag
 
@@ -118,6 +165,10 @@ class Planner:
             if is_needed:
                 raise
             return {}
+        return self._fitting(controls, checkpoint)
+
+    def _fitting(self, controls: Sequence[ControlTag], checkpoint: Checkpoint) -> dict[str, TagPlan]:
+        """Return plans for those tags that the model finds something for."""
         fitting = [c for c in controls if checkpoint.task in label_config.model_tasks(c)]
         return {c.name: tag for c in fitting if (tag := self._tag(c, checkpoint)) is not None}
 

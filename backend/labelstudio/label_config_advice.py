@@ -21,7 +21,8 @@ def no_common_label(control: ControlTag, class_names: Iterable[str], weights: st
     return (
         f'None of the labels of <{control.type} name="{control.name}"> is a class of {weights}. '
         f"Labels: {listing(control.labels)}. Classes of the model: {listing(names)}. "
-        f"Name the model's class on a label, for example: {paste_line(control, names)}"
+        'Add model_train="true" to the tag, annotate some images, and a model is trained on them; or name '
+        f"the model's class on a label, for example: {paste_line(control, names)}"
     )
 
 

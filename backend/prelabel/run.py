@@ -92,6 +92,7 @@ class PrelabelRun:
     def _begin(self) -> Plan:
         self._config = self._project.label_config()
         plan = self._pipeline.setup(self._job.project_id, self._config)
+        plan.check_is_trained()
         if self._job.version not in (None, plan.version):
             raise ModelError(
                 f"The job predicts with {self._job.version}, but {plan.version} serves the project now. "

@@ -96,7 +96,9 @@ class EventProcessor:
         now, error = datetime.now(UTC), None
         if project_id is not None and isinstance(xml, str):
             try:
-                version: str | None = self._planner.plan(xml).version
+                version: str | None = self._planner.plan(xml, project_id).version
+            except DatabaseUnavailable:
+                raise
             except AppError as failure:
                 version, error = None, failure.message
                 log.warning("project_config_unusable", project=project_id, detail=failure.message)

@@ -56,7 +56,8 @@ def get_job(database: Database, job_id: str) -> Job:
         NotFound: there is none of that id.
     """
     with database.read() as session:
-        row = session.get(SqlJob, job_id)
+        # Ids are letters and digits; PostgreSQL would refuse others, such as NUL.
+        row = session.get(SqlJob, job_id) if job_id.isalnum() else None
         if row is None:
             raise NotFound(
                 f"There is no job {job_id[:80]!r}. List the jobs there are with: python -m backend jobs"

@@ -56,7 +56,8 @@ def get_run(database: Database, run_id: str) -> TrainingRun:
         NotFound: there is none of that id.
     """
     with database.read() as session:
-        row = session.get(SqlTrainingRun, run_id)
+        # Ids are letters and digits; PostgreSQL would refuse others, such as NUL.
+        row = session.get(SqlTrainingRun, run_id) if run_id.isalnum() else None
         if row is None:
             raise NotFound(
                 f"There is no run {run_id[:80]!r}. List the runs there are with: python -m backend runs"

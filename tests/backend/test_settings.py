@@ -42,7 +42,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_there_are_secrets() -> None:
-    assert set(SECRETS) == {"label_studio_api_key", "basic_auth_pass", "webhook_secret"}
+    assert set(SECRETS) == {"alert_urls", "label_studio_api_key", "basic_auth_pass", "webhook_secret"}
 
 
 @pytest.mark.parametrize("name", SECRETS)

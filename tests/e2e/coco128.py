@@ -1,4 +1,4 @@
-"""The photographs of coco128 and the weights beside them, from the folder TEST_ASSETS."""
+"""The photographs of coco128 and others, and the weights beside them, from the folder TEST_ASSETS."""
 
 import os
 from collections.abc import Iterator
@@ -20,14 +20,12 @@ class _Images(SimpleHTTPRequestHandler):
         """Say nothing: pytest shows stderr of failed tests."""
 
 
-def find_assets(weights: str) -> Path:
-    """Return the folder that holds these weights and the images; skip the test, visibly, without it."""
+def find_assets(weights: str, images: str = IMAGES) -> Path:
+    """Return the folder that holds these weights and images; skip the test, visibly, without it."""
     folder = Path(os.environ.get("TEST_ASSETS", ROOT / "../shared/assets")).resolve()
-    for needed in (folder / "weights" / weights, folder / IMAGES):
+    for needed in (folder / "weights" / weights, folder / images):
         if not needed.exists():
-            pytest.skip(
-                f"{needed} is missing; set TEST_ASSETS to the folder that holds weights/ and coco128/"
-            )
+            pytest.skip(f"{needed} is missing; set TEST_ASSETS to the folder that holds it")
     return folder
 
 
@@ -43,9 +41,9 @@ def class_names(assets: Path) -> list[str]:
 
 
 @contextmanager
-def serve_images(assets: Path) -> Iterator[str]:
-    """Play a Label Studio that hands out the images; yield its address on loopback."""
-    handler = partial(_Images, directory=str(assets / IMAGES))
+def serve_images(assets: Path, images: str = IMAGES) -> Iterator[str]:
+    """Play a Label Studio that hands out the images of a folder; yield its address on loopback."""
+    handler = partial(_Images, directory=str(assets / images))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

@@ -1,0 +1,162 @@
+"""Versions that runs made, and which of them serves each project: its champion."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import Select, Table, func, select
+from sqlalchemy.orm import Session
+
+from backend.errors import NotFound
+from backend.inference.checkpoint import Checkpoint
+from backend.registry.entities import ListedVersion
+from backend.store.database import Database, insert_ignoring
+from backend.store.tables import SqlModelVersion
+from backend.store.training_tables import SqlAlias, SqlSnapshot, SqlTrainedVersion, SqlTrainingRun
+from backend.training.entities import Comparison, TrainedVersion, Verdict, VersionState
+
+CHAMPION = "champion"
+
+_COMPARISON = TypeAdapter(Comparison)
+
+
+def next_number(session: Session, project_id: int) -> int:
+    """Return the number of the project's next version, from 1."""
+    query = select(func.max(SqlTrainedVersion.number)).where(SqlTrainedVersion.project_id == project_id)
+    return (session.scalar(query) or 0) + 1
+
+
+def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoint, *, now: datetime) -> None:
+    """Remember a run's version and what its weights say of themselves; a run that did so before has its own.
+
+    Args:
+        session: A write transaction.
+        version: What the run made.
+        checkpoint: Its weights; their digest is what a reader of the artifact expects.
+        now: The time.
+    """
+    served = {
+        "version": checkpoint.version,
+        "digest": checkpoint.digest,
+        "task": checkpoint.task,
+        "class_names": list(checkpoint.class_names),
+        "file_name": checkpoint.path.name,
+        "first_seen_at": now,
+    }
+    insert_ignoring(session, _table(SqlModelVersion), [served])
+    known = select(SqlTrainedVersion.version).where(SqlTrainedVersion.run_id == version.run_id)
+    if session.scalar(known) is None:
+        row = {
+            **asdict(version),
+            "controls": list(version.controls),
+            "comparison": _COMPARISON.dump_python(version.comparison, mode="json"),
+        }
+        session.add(SqlTrainedVersion(**row))
+        session.flush()
+
+
+def list_trained(database: Database, project_id: int) -> list[TrainedVersion]:
+    """Return the project's versions, the newest first."""
+    with database.read() as session:
+        return [version_from_row(row) for row in session.scalars(_of_project(project_id))]
+
+
+def list_judged(database: Database, project_id: int) -> list[ListedVersion]:
+    """Return the project's versions, the newest first, with their images and the gate's verdicts."""
+    query = (
+        _of_project(project_id)
+        .join(SqlSnapshot, SqlSnapshot.digest == SqlTrainedVersion.snapshot)
+        .join(SqlTrainingRun, SqlTrainingRun.id == SqlTrainedVersion.run_id)
+        .add_columns(SqlSnapshot.counts, SqlTrainingRun.verdict, SqlTrainingRun.verdict_reasons)
+    )
+    with database.read() as session:
+        return [
+            ListedVersion(
+                trained=version_from_row(row),
+                images=int(counts.get("images", 0)),
+                verdict=Verdict(verdict) if verdict else None,
+                verdict_reasons=tuple(reasons),
+            )
+            for row, counts, verdict, reasons in session.execute(query)
+        ]
+
+
+def get_trained(database: Database, version: str) -> TrainedVersion:
+    """Return the version.
+
+    Raises:
+        NotFound: no run made one of that name.
+    """
+    with database.read() as session:
+        row = session.get(SqlTrainedVersion, version)
+        if row is None:
+            raise no_such_version(version)
+        return version_from_row(row)
+
+
+def digest_of(database: Database, version: str) -> str:
+    """Return the SHA-256 that the version's weights must have, hexadecimal.
+
+    Raises:
+        NotFound: nobody knows such a version.
+    """
+    with database.read() as session:
+        digest = session.scalar(select(SqlModelVersion.digest).where(SqlModelVersion.version == version))
+    if digest is None:
+        raise no_such_version(version)
+    return digest
+
+
+def champion_of(database: Database, project_id: int) -> TrainedVersion | None:
+    """Return the version that serves the project; None where the weights of the settings do."""
+    query = (
+        select(SqlTrainedVersion)
+        .join(SqlAlias, SqlAlias.version == SqlTrainedVersion.version)
+        .where(SqlAlias.project_id == project_id, SqlAlias.name == CHAMPION)
+    )
+    with database.read() as session:
+        row = session.scalar(query)
+        return version_from_row(row) if row is not None else None
+
+
+def alias_moves(database: Database) -> dict[int, tuple[str | None, int]]:
+    """Return (champion, how often it was moved) by project; projects where it never was are left out."""
+    query = select(SqlAlias.project_id, SqlAlias.version, SqlAlias.moves).where(SqlAlias.name == CHAMPION)
+    with database.read() as session:
+        return {project: (version, moves) for project, version, moves in session.execute(query)}
+
+
+def version_from_row(row: SqlTrainedVersion) -> TrainedVersion:
+    """Return the version that a row holds."""
+    return TrainedVersion(
+        version=row.version,
+        project_id=row.project_id,
+        number=row.number,
+        parent=row.parent,
+        run_id=row.run_id,
+        snapshot=row.snapshot,
+        controls=tuple(row.controls),
+        artifact=row.artifact,
+        state=VersionState(row.state),
+        comparison=_COMPARISON.validate_python(row.comparison),
+        created_at=row.created_at,
+    )
+
+
+def no_such_version(version: str) -> NotFound:
+    """Return the error that no run made a version of that name."""
+    return NotFound(
+        f"There is no trained version {version[:120]!r}. List a project's versions with: "
+        "python -m backend versions --project ID"
+    )
+
+
+def _of_project(project_id: int) -> Select[SqlTrainedVersion]:
+    query = select(SqlTrainedVersion).where(SqlTrainedVersion.project_id == project_id)
+    return query.order_by(SqlTrainedVersion.number.desc())
+
+
+def _table(entity: type[SqlModelVersion]) -> Table:
+    table = entity.__table__
+    assert isinstance(table, Table)  # narrows the declared type FromClause
+    return table
