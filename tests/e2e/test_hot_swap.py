@@ -9,7 +9,8 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ from .servers import run_web
 
 PROJECT, PROCESSES = 7, 2
 CLIENTS, PREDICTIONS, MOVES = 8, 2000, 20
-EVERYWHERE_SECONDS = 5.0
+EVERYWHERE_SECONDS, TRAFFIC_SECONDS = 5.0, 300.0
 CONFIG = label_config(CLASSES, attributes=f'model_score_threshold="{SMALL_THRESHOLD}"')
 WIDTH, HEIGHT = 64, 48
 PICTURES = [picture(WIDTH, HEIGHT, seed=seed) for seed in range(4)]
@@ -60,19 +61,6 @@ class Traffic:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-@dataclass
-class Probe:
-    """A kept connection to one server process, and the version that it named last."""
-
-    connection: http.client.HTTPConnection
-    process: int
-    version: str
-
-    def ask(self) -> str:
-        self.version = ask(self.connection)
-        return self.version
-
-
 @pytest.fixture(scope="module")
 def weights(quiet_ultralytics: None, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The weights of the settings, and those of three versions to come."""
@@ -81,20 +69,12 @@ def weights(quiet_ultralytics: None, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def web(tmp_path: Path, weights: list[Path]) -> Iterator[str]:
-    settings = {"YOLO_WEIGHTS": str(weights[0]), "WEB_WORKERS": str(PROCESSES)}
-    with run_web(tmp_path, settings=settings) as url:
-        yield url
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(_env_file=None, data_dir=tmp_path / "data")
 
 
 @pytest.fixture
-def database(web: str, settings: Settings) -> Iterator[Database]:
-    """The database of the running server."""
+def database(settings: Settings) -> Iterator[Database]:
     with closing(open_database(settings.database_address, timeout=30)) as opened:
         yield opened
 
@@ -104,30 +84,15 @@ def artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(settings.artifact_address, cache=settings.data_dir / "artifact-cache")
 
 
-def ask(connection: http.client.HTTPConnection) -> str:
-    """Ask for the project's version on a kept connection."""
+def ask(port: int) -> tuple[int, str]:
+    """Ask which version serves the project; return the process that answered, and its answer."""
     body = json.dumps({"schema": CONFIG, "project": f"{PROJECT}.1"})
-    connection.request("POST", "/setup", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    text = answer.read()
-    assert answer.status == 200, text
-    return str(json.loads(text)["model_version"])
-
-
-def open_probes(url: str) -> list[Probe]:
-    """Connect until there is a connection to each server process."""
-    address = urlsplit(url)
-    probes: dict[int, Probe] = {}
-    with ExitStack() as opened:
-        while len(probes) < PROCESSES:
-            connection = http.client.HTTPConnection("127.0.0.1", address.port or 80, timeout=30)
-            opened.callback(connection.close)
-            version = ask(connection)
-            process = _process_of(connection)
-            probes.setdefault(process, Probe(connection, process, version))
-            assert len(probes) == PROCESSES or opened._exit_callbacks.__len__() < 500
-        opened.pop_all()
-    return list(probes.values())
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST", "/setup", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
+        return _process_of(connection), str(json.loads(text)["model_version"])
 
 
 def _process_of(connection: http.client.HTTPConnection) -> int:
@@ -206,8 +171,20 @@ def predict_until(
                 traffic.failures += [problem] if problem else []
 
 
+def seconds_until_everywhere(version: str, port: int) -> float:
+    """Ask until every process has answered with the version; return how long that took."""
+    began = monotonic()
+    answers: dict[int, str] = {}
+    while list(answers.values()) != [version] * PROCESSES:
+        assert monotonic() - began < EVERYWHERE_SECONDS, f"{version} is not everywhere: {answers}"
+        process, name = ask(port)
+        assert answers.get(process) != version or name == version, f"{process} went back to {name}"
+        answers[process] = name
+    return monotonic() - began
+
+
 def test_versions_are_swapped_without_a_failure_or_a_mixed_answer(
-    web: str,
+    tmp_path: Path,
     database: Database,
     artifacts: ArtifactStore,
     weights: list[Path],
@@ -215,55 +192,40 @@ def test_versions_are_swapped_without_a_failure_or_a_mixed_answer(
 ) -> None:
     made = [store_version(database, artifacts, PROJECT, path) for path in weights[1:]]
     first, second, third = (each.version for each in made)
-    files = [artifacts.fetch(each.artifact) for each in made if each.artifact]
-    checkpoints = [read_checkpoint(path) for path in (weights[0], *files)]
+    checkpoints = [read_checkpoint(artifacts.fetch(each.artifact)) for each in made if each.artifact]
     versions = {checkpoint.version: expected(checkpoint) for checkpoint in checkpoints}
     assert all(len(found) > 0 for pictures in versions.values() for found in pictures)
-    how = {"prelabel": False}
-    probes = open_probes(web)
 
-    def move(to: str | None) -> str:
+    def move(to: str | None) -> str | None:
         """Promote a version, or roll back; return what serves then."""
-        now = datetime.now(UTC)
+        how: dict[str, Any] = {"prelabel": False, "now": datetime.now(UTC)}
         if to is None:
-            back = rollback(database, artifacts, PROJECT, reason="worse", now=now, **how)
-            assert back is not None
-            return back
-        assert promote(database, artifacts, PROJECT, to, reason="better", now=now, **how)
+            return rollback(database, artifacts, PROJECT, reason="worse", **how)
+        assert promote(database, artifacts, PROJECT, to, reason="better", **how)
         return to
 
-    def spread(version: str) -> float:
-        """Ask until every process answers with the version; return the seconds that took."""
-        began = monotonic()
-        for probe in probes:
-            wait_for(
-                lambda probe=probe: probe.ask() == version,
-                seconds=EVERYWHERE_SECONDS,
-                what=f"{version} in process {probe.process}",
-            )
-        return monotonic() - began
-
-    spread(move(first))
-    traffic, is_over = Traffic(), threading.Event()
-    clients = [
-        threading.Thread(target=predict_until, args=(is_over, web, traffic, versions)) for _ in range(CLIENTS)
-    ]
-    began = monotonic()
-    for client in clients:
-        client.start()
-    seconds = []
-    try:
-        for number in range(MOVES):
-            due = PREDICTIONS * number // MOVES
-            wait_for(lambda due=due: ask_all(probes, traffic, due), seconds=120, what="predictions")
-            seconds.append(spread(move([second, third, None, None][number % 4])))
-        wait_for(lambda: ask_all(probes, traffic, PREDICTIONS), seconds=120, what="predictions")
-    finally:
-        is_over.set()
-        for client in clients:
-            client.join()
-        for probe in probes:
-            probe.connection.close()
+    move(first)
+    server = {"YOLO_WEIGHTS": str(weights[0]), "WEB_WORKERS": str(PROCESSES)}
+    traffic, is_over, seconds = Traffic(), threading.Event(), []
+    with run_web(tmp_path, settings=server) as url:
+        began, port = monotonic(), urlsplit(url).port or 80
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            for _ in range(CLIENTS):
+                pool.submit(predict_until, is_over, url, traffic, versions)
+            try:
+                for number in range(MOVES):
+                    wait_for_predictions(traffic, PREDICTIONS * number // MOVES)
+                    serves, wanted = [
+                        (second, second),
+                        (third, third),
+                        (None, second),
+                        (None, first),
+                    ][number % 4]
+                    assert move(serves) == wanted
+                    seconds.append(seconds_until_everywhere(wanted, port))
+                wait_for_predictions(traffic, PREDICTIONS)
+            finally:
+                is_over.set()
     with capsys.disabled():
         print(
             f"\nhot swap: {traffic.predictions} requests in {monotonic() - began:.0f} s, {MOVES} moves, "
@@ -273,8 +235,5 @@ def test_versions_are_swapped_without_a_failure_or_a_mixed_answer(
     assert traffic.predictions >= PREDICTIONS and set(traffic.versions) == {first, second, third}
 
 
-def ask_all(probes: Sequence[Probe], traffic: Traffic, due: int) -> bool:
-    """Tell whether so many predictions are through; asks meanwhile, so that the connections are kept."""
-    for probe in probes:
-        probe.ask()
-    return traffic.predictions >= due
+def wait_for_predictions(traffic: Traffic, count: int) -> None:
+    wait_for(lambda: traffic.predictions >= count, seconds=TRAFFIC_SECONDS, what=f"{count} predictions")

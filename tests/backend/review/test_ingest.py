@@ -92,7 +92,7 @@ def test_config_that_cannot_work_is_remembered_without_a_version(
 def test_missing_weights_are_noted_and_stop_nothing(
     database: Database, planner: Planner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: str) -> None:
+    def refuse(*_: object) -> None:
         raise ModelError("no such weights")
 
     monkeypatch.setattr(planner, "plan", refuse)
