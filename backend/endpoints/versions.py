@@ -44,8 +44,8 @@ def promote(project_id: int) -> Response:
     version = fields.get("version", "")
     if version is not None and (not isinstance(version, str) or not version or "\x00" in version):
         raise BadRequest(
-            f'"version" is {str(version)[:80]!r}; expected one that GET /projects/{project_id}/versions lists, '
-            "or null for the weights of the settings."
+            f'"version" is {str(version)[:80]!r}; expected one of those that '
+            f"GET /projects/{project_id}/versions lists, or null for the weights of the settings."
         )
     return jsonify(_change(promote_version(get_services(), project_id, version, reason=_reason(fields))))
 

@@ -28,7 +28,7 @@ def raise_alert(
 
     `key` tells apart open alerts of one kind and project, in at most 64 characters.
     """
-    row = {
+    row: dict[str, object] = {
         "project_id": project_id,
         "kind": kind,
         "open_key": open_key(project_id, kind, key),
