@@ -17,6 +17,7 @@ from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.registry.champions import Champions
+from backend.serving_mark import ServingMark
 from backend.settings import Settings
 from backend.store.artifacts import ArtifactStore
 from backend.store.database import Database, open_database
@@ -36,6 +37,7 @@ class Services:
     pipeline: PredictionPipeline
     metrics: Metrics
     artifacts: ArtifactStore
+    serving: ServingMark
     champions: Champions
 
     @classmethod
@@ -74,6 +76,7 @@ class Services:
             ),
             metrics=metrics,
             artifacts=artifacts,
+            serving=ServingMark(settings.data_dir),
             champions=champions,
         )
 

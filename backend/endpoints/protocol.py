@@ -52,6 +52,7 @@ def predict() -> Response:
     asked = parse_predict(read_json())
     if len(asked.tasks) > services.settings.predict_max_tasks:
         raise _become_job(services, asked)
+    services.serving.touch()
     model = YoloSamModel(asked.project_id, asked.label_config, services=services)
     return jsonify({"results": model.predict(asked.tasks, context=asked.context)})
 

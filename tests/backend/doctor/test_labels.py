@@ -131,3 +131,11 @@ def test_running_server_with_another_model_is_to_be_restarted(
     label_studio.backends[0]["model_version"] = "kept-12345678"
     check = look("version", project)
     assert check.state == FAILED and "kept-12345678" in check.message and "make run" in check.fix
+
+
+def test_labels_to_be_learnt_are_no_fault(project: ProjectCase, label_studio: FakeLabelStudio) -> None:
+    to_learn = BOXES.replace("Car", "Zebra").replace("Person", "Lion")
+    label_studio.project["label_config"] = to_learn.replace("toName=", 'model_train="true" toName=')
+    labels, tag = look_project("labels", project)
+    assert labels.state == tag.state == OK
+    assert "nothing is trained yet" in labels.message and "model_train" in tag.message
