@@ -25,8 +25,9 @@ from demo.scenes import SceneStyle
 
 STYLE = SceneStyle(camera="night")
 FIRST_SEED = 3_000_000
-# Few pictures and few epochs: larger steps than ultralytics takes by itself, and none of its mosaics.
-TRAIN_OPTIONS = "optimizer=AdamW,lr0=0.002,nbs=16,mosaic=0,warmup_epochs=1"
+# Few pictures and few epochs: more steps than ultralytics takes by itself, and none of its mosaics.
+TRAIN_BATCH = 8
+TRAIN_OPTIONS = f"optimizer=AdamW,lr0=0.001,nbs={TRAIN_BATCH},mosaic=0,warmup_epochs=1"
 RUN_BEGINS_SECONDS = 120.0
 
 out = Console(width=110, highlight=False)
@@ -103,6 +104,7 @@ class Walkthrough:
             "RETRAIN_MIN_CORRECTIONS=1000000",  # all pictures are to be corrected before the run begins
             f"TRAIN_EPOCHS={self._plan.epochs}",
             f"GATE_MIN_IMAGES={self._plan.test_pictures}",
+            f"TRAIN_BATCH={TRAIN_BATCH}",
             f"TRAIN_OPTIONS={TRAIN_OPTIONS}",
         )
         return int(project.id)
