@@ -1,6 +1,6 @@
 """A scripted annotator who knows the truth: corrects predictions of sample scenes through Label Studio's API.
 
-Does what a careful person does on the page: leaves a box that fits, moves one that is loose, renames one of
+Does what a careful person does on the page: leaves a box that looks right, moves one that is loose, renames one of
 another class, deletes what is nothing, draws what is missing. A region that is kept or changed keeps its id.
 """
 
@@ -15,10 +15,12 @@ from backend.entities import Box, ControlTag, ImageSize, Region
 from backend.labelstudio.annotated_regions import read_regions
 from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.results import region_to_json
-from backend.review.matching import KEPT_IOU, match_regions
+from backend.review.matching import match_regions
 from demo.project import LABEL_CONFIG
 from demo.scenes import Scene, SceneStyle, draw_scene
 
+# Nobody moves a box that overlaps the thing so far: its edges look right.
+LOOKS_RIGHT_IOU = 0.75
 SECONDS_A_CHANGE = 4.0
 _SEED = re.compile(r"scene_(\d+)\.jpg$")
 
@@ -89,7 +91,7 @@ def correct(scene: Scene, shown: Sequence[Result]) -> Corrected:
     for place, region in enumerate(truth):
         match = matches.get(place)
         before = regions[match.shown] if match else None
-        if match and before and match.iou >= KEPT_IOU and before.label == region.label:
+        if match and before and match.iou >= LOOKS_RIGHT_IOU and before.label == region.label:
             result.append(next(item for item in shown if item["id"] == before.id))
             continue
         written = region_to_json(region, control)

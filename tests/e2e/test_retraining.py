@@ -20,7 +20,7 @@ from demo.walkthrough import Plan
 from .processes import clean_environment
 from .servers import Stack
 
-SMALL = Plan(pictures=60, new_pictures=8, epochs=12, test_pictures=5, title="Few night cameras")
+SMALL = Plan(pictures=60, new_pictures=20, epochs=12, test_pictures=5, title="Few night cameras")
 WALK_SECONDS = 900.0
 
 
