@@ -1,7 +1,8 @@
 """A scripted annotator who knows the truth: corrects predictions of sample scenes through Label Studio's API.
 
-Does what a careful person does on the page: leaves a box that looks right, moves one that is loose, renames one of
-another class, deletes what is nothing, draws what is missing. A region that is kept or changed keeps its id.
+Does what a careful person does on the page: leaves a box that looks right, moves one that is loose, renames
+one of another class, deletes what is nothing, draws what is missing. A region that is kept or changed keeps
+its id.
 """
 
 import re
