@@ -159,7 +159,9 @@ def test_status_shows_parts_project_version_and_counts(
 
     assert said.returncode == 0, said.stderr
     rows = [line.replace("│", " ").split() for line in said.stdout.splitlines()]
-    (project,) = [row for row in rows if row[:1] == [str(prelabelled.project.id)]]
+    # The second row of the project is about its training.
+    project, training = [row for row in rows if row[:1] == [str(prelabelled.project.id)]]
+    assert "reviewed" in training
     assert project[:5] == [str(prelabelled.project.id), "Connected", version, "12", "0"]
     assert int(project[5]) >= 1
     for part in (stack.settings["LABEL_STUDIO_URL"], "sqlite", "2 workers", version):
