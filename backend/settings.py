@@ -17,13 +17,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
 from backend.errors import SettingsError
+from backend.sam_settings import SamSettings
 from backend.training_settings import OFF, TrainingSettings, checked_cron
 
 # Linux refuses a longer path for a Unix socket (sun_path holds 108 bytes, the closing zero included).
 UNIX_SOCKET_MAX_BYTES = 107
 
 
-class Settings(TrainingSettings, BaseSettings):
+class Settings(SamSettings, TrainingSettings, BaseSettings):
     """Configuration of server, worker and command line. Empty text means "not set"."""
 
     model_config = SettingsConfigDict(

@@ -12,10 +12,12 @@ from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.results import region_to_json
 from backend.services import Services
 from backend.settings import Settings
+from backend.store.artifacts import sha256_of
 from backend.store.database import Database
 from backend.store.projects import store_project
+from backend.store.splits import settle_sides
 from backend.store.versions import get_trained
-from backend.training.entities import RunState, Snapshot, TrainedVersion, Verdict
+from backend.training.entities import RunState, Side, Snapshot, TrainedVersion, Verdict
 from backend.training_settings import TrainingSettings
 from tests.backend.review import events
 from tests.retrain.trainable import begin_run
@@ -59,7 +61,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, quiet_ultralytics: None) -
 
 
 def annotate(database: Database, folder: Path, url: str) -> None:
-    """Let somebody annotate all photographs."""
+    """Let somebody annotate all photographs, which keep the sides that the data set gives them."""
     config = label_config(label_names(folder))
     store_project(database, events.PROJECT, label_config=config, model_version=None, now=datetime.now(UTC))
     (control,) = parse_label_config(config)
@@ -71,6 +73,8 @@ def annotate(database: Database, folder: Path, url: str) -> None:
         made = events.annotation(number, task=number, result=result)
         bodies.append(events.event("ANNOTATION_CREATED", annotation=made, task=task))
     events.process(database, *bodies)
+    sides = {sha256_of(p.path): Side(p.path.parent.name) for p in photographs(folder)}
+    settle_sides(database, events.PROJECT, sides, choose=lambda _: sides)
 
 
 def train_twice(services: Services, folder: Path) -> Trained:
