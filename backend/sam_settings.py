@@ -24,7 +24,7 @@ class SamSettings(BaseModel):
     sam_session: float = Field(
         300.0,
         ge=0,
-        description="Seconds for which the next click on a thing refines its mask; 0: each click stands alone.",
+        description="Seconds for which the next click on a thing refines its mask; 0: each stands alone.",
     )
     mask_min_area: int = Field(
         16, ge=0, description="Pixels below which an island of a mask is dropped, and a hole is filled."

@@ -1,1 +1,1 @@
-"""Masks from clicks and boxes: engines, prompts, embeddings that are kept, and what annotators see of them."""
+"""Masks from clicks and boxes: engines, prompts, kept embeddings, and what annotators see of them."""

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from segment_anything.modeling import (  # type: ignore[import-untyped]
+    ImageEncoderViT,
+    MaskDecoder,
+    PromptEncoder,
+    Sam,
+    TwoWayTransformer,
+)
 from ultralytics.models.sam.modules.tiny_encoder import TinyViT
 
 # Of ImageNet's training images, red-green-blue, 0 to 255, as segment-anything's build_sam.py has them.
@@ -106,7 +112,7 @@ def load_sam(path: Path) -> tuple[Sam, SamArchitecture]:
     return sam, architecture
 
 
-def _build_encoder(architecture: SamArchitecture) -> torch.nn.Module:
+def _build_encoder(architecture: SamArchitecture) -> Any:
     if architecture.encoder == "tiny_vit":
         # Sizes as in https://github.com/ChaoningZhang/MobileSAM, build_sam.py.
         return TinyViT(
