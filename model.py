@@ -12,13 +12,16 @@ import structlog
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend.errors import AppError
-from backend.labelstudio.results import prediction_to_json
+from backend.labelstudio.results import prediction_to_json, suggestion_to_json
 from backend.labelstudio.tasks import parse_project_id, parse_task
 from backend.review.inbox import receive_event
 from backend.services import Services
 from backend.settings import read_settings
 
 log = structlog.get_logger(__name__)
+
+# A person opens one task at a time; so many at once are a selection to be pre-labelled.
+_MOST_OPENED = 3
 
 
 @functools.cache
@@ -30,7 +33,7 @@ def default_services() -> Services:
 
 
 class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
-    """Predict with YOLO, and keep what Label Studio reports.
+    """Predict with YOLO, answer smart tools with SAM, and keep what Label Studio reports.
 
     Args:
         project_id: Label Studio's project, "<id>" or "<id>.<time>"; None where the caller does not know.
@@ -73,14 +76,22 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
         project_id = self._project_id
         if project_id is None and raw:
             project_id = parse_project_id(raw[0].get("project"))
-        plan = self._services.pipeline.planner.plan(self._label_config, project_id)
         if context is not None:
-            # A smart tool wants a mask of what was clicked, not the boxes of the whole image.
-            return [{"result": [], "score": 0.0, "model_version": plan.version} for _ in raw]
-        predictions = self._services.pipeline.predict(
-            [parse_task(task) for task in raw], plan, project_id=project_id
-        )
+            return [self._suggest(task, context, project_id) for task in raw]
+        plan = self._services.pipeline.planner.plan(self._label_config, project_id)
+        parsed = [parse_task(task) for task in raw]
+        if len(parsed) <= _MOST_OPENED:
+            self._services.smart_tools.prepare(parsed, self._label_config, project_id=project_id)
+        predictions = self._services.pipeline.predict(parsed, plan, project_id=project_id)
         return [prediction_to_json(prediction, plan.controls) for prediction in predictions]
+
+    def _suggest(
+        self, task: Mapping[str, Any], context: Mapping[str, Any], project_id: int | None
+    ) -> dict[str, Any]:
+        suggestion = self._services.smart_tools.suggest(
+            task, context, self._label_config, project_id=project_id
+        )
+        return suggestion_to_json(suggestion.region, suggestion.control, version=suggestion.version)
 
     def setup(self) -> None:
         """Tell label-studio-ml 2.x our model version, which its own `/setup` answers; 1.0.9 has no such hook.

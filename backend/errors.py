@@ -123,6 +123,10 @@ class ArtifactError(AppError):
     status = 503
 
 
+class ArtifactMissing(ArtifactError):
+    """There is no kept file of that name."""
+
+
 class SettingsError(AppError):
     """A setting holds a value that cannot be used."""
 

@@ -45,6 +45,18 @@ class Metrics:
         self.events = Counter(
             "yolo_sam_events", "Webhook events received.", ["action", "outcome"], registry=registry
         )
+        self.embeddings = Counter(
+            "yolo_sam_embeddings",
+            "Image embeddings asked for: where each was found, and whether somebody waited for it.",
+            ["found", "asked"],
+            registry=registry,
+        )
+        self.encode_seconds = Histogram(
+            "yolo_sam_encode_seconds", "Time to encode one image.", buckets=_SECONDS, registry=registry
+        )
+        self.click_seconds = Histogram(
+            "yolo_sam_click_seconds", "Time to answer a smart tool.", buckets=_SECONDS, registry=registry
+        )
 
     def render(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

@@ -10,6 +10,7 @@ from backend.inference.hygiene import HygieneLimits
 from backend.inference.manager import ModelManager
 from backend.inference.pipeline import PredictionPipeline
 from backend.inference.plan import Planner
+from backend.inference.weights import resolve_weights
 from backend.labelstudio.client import LabelStudioClient
 from backend.media.cache import MediaCache
 from backend.media.fetch import Fetcher, FetchLimits
@@ -17,6 +18,15 @@ from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.registry.champions import Champions
+from backend.sam.box_masks import BoxMasks
+from backend.sam.embedding_files import EmbeddingFiles
+from backend.sam.embedding_memory import EmbeddingMemory
+from backend.sam.embeddings import Embeddings
+from backend.sam.holder import SamHolder
+from backend.sam.interactions import Interactions
+from backend.sam.prefetch import Prefetcher
+from backend.sam.smart_tools import SmartTools
+from backend.sam.task_embeddings import TaskEmbeddings
 from backend.serving_mark import ServingMark
 from backend.settings import Settings
 from backend.store.artifacts import ArtifactStore
@@ -39,6 +49,10 @@ class Services:
     artifacts: ArtifactStore
     serving: ServingMark
     champions: Champions
+    sam: SamHolder
+    embeddings: Embeddings
+    prefetcher: Prefetcher
+    smart_tools: SmartTools
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -59,11 +73,18 @@ class Services:
         artifacts = ArtifactStore(settings.artifact_address, cache=settings.data_dir / "artifact-cache")
         manager = _build_manager(settings)
         champions = Champions(database, artifacts, manager)
+        queue = JobQueue(settings.redis_address)
+        sam = SamHolder(
+            resolve_weights(settings.sam_model, settings.models_path, confined=False),
+            device=settings.device if settings.sam_device == "auto" else settings.sam_device,
+        )
+        embeddings = _build_embeddings(settings, artifacts, metrics)
+        prefetcher = Prefetcher(sam, embeddings, media, label_studio, ahead=settings.sam_prefetch)
         return cls(
             settings=settings,
             database=database,
             events=EventWriter(database),
-            queue=JobQueue(settings.redis_address),
+            queue=queue,
             label_studio=label_studio,
             media=media,
             pipeline=_build_pipeline(
@@ -73,16 +94,31 @@ class Services:
                 media=media,
                 database=database,
                 metrics=metrics,
+                sam=sam,
+                embeddings=embeddings,
             ),
             metrics=metrics,
             artifacts=artifacts,
             serving=ServingMark(settings.data_dir),
             champions=champions,
+            sam=sam,
+            embeddings=embeddings,
+            prefetcher=prefetcher,
+            smart_tools=SmartTools(
+                sam,
+                TaskEmbeddings(sam, embeddings, media),
+                Interactions(queue.redis, seconds=settings.sam_session),
+                prefetcher,
+                metrics=metrics,
+                polygon_points=settings.polygon_points,
+                min_area=settings.mask_min_area,
+            ),
         )
 
     def close(self) -> None:
         """End threads and connections."""
         self.champions.close()
+        self.prefetcher.close()
         self.pipeline.close()
         self.media.close()
         self.label_studio.close()
@@ -129,6 +165,8 @@ def _build_pipeline(
     media: MediaLoader,
     database: Database,
     metrics: Metrics,
+    sam: SamHolder,
+    embeddings: Embeddings,
 ) -> PredictionPipeline:
     return PredictionPipeline(
         Planner(
@@ -137,6 +175,7 @@ def _build_pipeline(
             default_weights=settings.yolo_weights,
             score_threshold=settings.score_threshold,
             champion_of=champions.of,
+            sam_version=sam.version,
         ),
         manager,
         media,
@@ -154,6 +193,16 @@ def _build_pipeline(
         ),
         threads=_image_threads(settings),
         timeout=settings.predict_timeout,
+        box_masks=BoxMasks(sam, embeddings, min_area=settings.mask_min_area),
+    )
+
+
+def _build_embeddings(settings: Settings, artifacts: ArtifactStore, metrics: Metrics) -> Embeddings:
+    return Embeddings(
+        EmbeddingMemory(max_bytes=settings.sam_memory_mb * 2**20),
+        EmbeddingFiles(artifacts, max_bytes=settings.sam_cache_mb * 2**20),
+        lock_folder=settings.data_dir / "embedding-locks",
+        metrics=metrics,
     )
 
 

@@ -1,6 +1,8 @@
 """What follows a run's end. All of it may happen twice, and the worker's sweep makes up for what did not."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -9,22 +11,25 @@ from backend.queue import EVENTS
 from backend.registry.prelabel import start_wanted_prelabels
 from backend.registry.prune import prune_project
 from backend.services import Services
-from backend.store.runs import list_runs
+from backend.store.project_settings import project_settings
+from backend.store.runs import ended_runs
+from backend.store.versions import projects_with_versions
 from backend.training.entities import TrainingRun
 from backend.training.names import ALERTS_JOB, CONSIDER_JOB, run_folder
 from retrain.context import now
 
 log = structlog.get_logger(__name__)
 
+# No file takes so long to write.
+_PART_SECONDS = 86_400.0
+
 
 def settle_run(services: Services, run: TrainingRun) -> None:
     """Pre-label with a new champion, tidy up, and see whether somebody asked for another run meanwhile."""
     start_wanted_prelabels(services.database, services.queue, now=now())
-    try:
+    with _logged(run=run.id):
         prune_project(services.database, services.artifacts, run.project_id, keep=run.settings.keep_versions)
         remove_leftovers(services)
-    except AppError as error:  # what is left over harms nobody, and the next run's end tries again
-        log.warning("not_tidied_up", run=run.id, detail=error.message)
     try:
         services.queue.enqueue_once(EVENTS, CONSIDER_JOB, run.project_id)
         services.queue.enqueue_once(EVENTS, ALERTS_JOB)
@@ -32,18 +37,38 @@ def settle_run(services: Services, run: TrainingRun) -> None:
         log.warning("job_not_queued", run=run.id, detail=error.message)
 
 
+def tidy_up(services: Services) -> None:
+    """Delete what nobody needs any more, of all projects: what a run's end, or a killed process, left.
+
+    What cannot be deleted now is logged, and harms nothing else.
+    """
+    database, artifacts = services.database, services.artifacts
+    for project_id in projects_with_versions(database):
+        with _logged(project=project_id):
+            keep = project_settings(database, project_id, services.settings).keep_versions
+            prune_project(database, artifacts, project_id, keep=keep)
+    with _logged():
+        remove_leftovers(services)
+
+
 def remove_leftovers(services: Services) -> None:
-    """Delete checkpoints and working files of runs that have ended.
+    """Delete checkpoints and working files of runs that have ended, and files that were never finished.
 
     Raises:
         ArtifactError: the artifacts are out of reach.
     """
-    kept = services.artifacts.names("runs")
     local = services.settings.data_dir / "runs"
-    known = {name.split("/")[1] for name in kept} | {path.name for path in local.glob("*")}
-    if not known:
-        return
-    ended = {run.id for run in list_runs(services.database, limit=10_000) if run.finished_at is not None}
-    for run_id in known & ended:
+    known = services.artifacts.folders("runs") | {path.name for path in local.glob("*")}
+    for run_id in ended_runs(services.database, known):
         services.artifacts.delete(run_folder(run_id))
         shutil.rmtree(local / run_id, ignore_errors=True)
+    services.artifacts.remove_parts(older_than=_PART_SECONDS)
+
+
+@contextmanager
+def _logged(**of: object) -> Iterator[None]:
+    """Log why something was not deleted: what is left over harms nobody, and the next one tries again."""
+    try:
+        yield
+    except AppError as error:
+        log.warning("not_tidied_up", detail=error.message, **of)

@@ -1,11 +1,13 @@
 """Which weights a run starts from, and which model its own has to be better than."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from backend.errors import AppError, LabelConfigError, ModelError
+from backend.errors import AppError, LabelConfigError
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
 from backend.inference.weights import fetch_weights, resolve_weights
 from backend.labelstudio.label_config import parse_label_config
+from backend.registry.weights import fetch_weights_of
 from backend.services import Services
 from backend.store.artifacts import ArtifactStore
 from backend.store.projects import label_config_of
@@ -37,7 +39,7 @@ def champion_base(services: Services, project_id: int, target: TrainingTarget) -
     champion = champion_of(services.database, project_id)
     if champion is None or champion.artifact is None or not set(champion.controls) & set(target.controls):
         return None
-    checkpoint = read_checkpoint(services.artifacts.fetch(champion.artifact))
+    checkpoint = fetch_weights_of(services.database, services.artifacts, champion)
     return Base(checkpoint, champion.artifact) if checkpoint.task == target.task else None
 
 
@@ -50,9 +52,13 @@ def model_in_service(services: Services, project_id: int, target: TrainingTarget
     champion = champion_base(services, project_id, target)
     if champion is not None:
         return champion
+    config = label_config_of(services.database, project_id) or ""
     try:
-        plan = services.pipeline.planner.plan(label_config_of(services.database, project_id) or "")
-    except (LabelConfigError, ModelError):
+        # On a worker's machine they may be missing still. Weights that cannot be had are no reason to take
+        # the project for one without a model: anything would be better than none.
+        fetch_weights(_settings_weights(services, config, target))
+        plan = services.pipeline.planner.plan(config)
+    except LabelConfigError:
         return None  # no weights know these labels yet
     for tag in plan.tags:
         if tag.control.name in target.controls and tag.checkpoint.task == target.task:
@@ -84,13 +90,19 @@ def keep_base(artifacts: ArtifactStore, base: Base, run_id: str) -> str:
     return name
 
 
-def _pretrained(services: Services, project_id: int, target: TrainingTarget) -> Checkpoint:
+def _settings_weights(services: Services, config: str, target: TrainingTarget) -> Path:
+    """Return the path of the weights that the labeling config, else the settings, name for the target."""
     path = services.pipeline.planner.default_path
-    for control in parse_label_config(label_config_of(services.database, project_id) or ""):
+    for control in parse_label_config(config):
         if control.name in target.controls and control.attributes.get("model_path"):
             path = resolve_weights(
                 control.attributes["model_path"], services.settings.models_path, confined=True
             )
+    return path
+
+
+def _pretrained(services: Services, project_id: int, target: TrainingTarget) -> Checkpoint:
+    path = _settings_weights(services, label_config_of(services.database, project_id) or "", target)
     fetch_weights(path)
     checkpoint = read_checkpoint(path)
     if checkpoint.task != target.task:

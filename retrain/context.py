@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from backend.services import Services
 from backend.store.leases import LeaseLost
-from backend.store.runs import add_run_note, get_run, update_run
+from backend.store.runs import add_run_note, get_run, hold_run, update_run
+from backend.store.training_tables import SqlTrainingRun
 from backend.training.entities import TrainingRun
 from backend.training_settings import TrainingSettings
 
@@ -49,6 +52,8 @@ class RunContext:
         # Set by the heartbeat, which runs in a thread of its own.
         self.is_cancelled = threading.Event()
         self.is_lease_lost = threading.Event()
+        if run.is_cancel_asked:
+            self.is_cancelled.set()
 
     @property
     def settings(self) -> TrainingSettings:
@@ -67,6 +72,18 @@ class RunContext:
             raise RunCancelled(self.run.id)
         if self._is_stopping():
             raise RunInterrupted(self.run.id)
+
+    def hold(self, session: Session) -> SqlTrainingRun:
+        """Return the run's row, held, within a transaction after which it can no longer be cancelled.
+
+        Raises:
+            RunCancelled: somebody asked to; the heartbeat may not have heard of it yet.
+            LeaseLost: another process works on the run.
+        """
+        row = hold_run(session, self.run.id, owner=self.owner, now=now())
+        if row.is_cancel_asked:
+            raise RunCancelled(self.run.id)
+        return row
 
     def update(self, **values: Any) -> None:
         """Set columns of the run's row.

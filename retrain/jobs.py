@@ -11,6 +11,7 @@ from rq.worker import Worker
 
 from backend.alerts.check import judge_projects
 from backend.alerts.delivery import deliver_due
+from backend.entities import JobState
 from backend.labelstudio.project_annotations import ProjectAnnotations
 from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
@@ -21,16 +22,23 @@ from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
 from backend.review.sync_request import SYNC_JOB, ask_for_sync
 from backend.review.sync_start import work_on_sync
+from backend.sam.embed_progress import EmbedJobs
+from backend.sam.embed_project import ProjectEmbedding
+from backend.sam.embed_start import EMBED_JOB, queue_embedding
+from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from backend.settings import read_settings
 from backend.store.event_queue import pending_ids
 from backend.store.syncs import get_sync
 from backend.training.consider import consider
-from backend.training.names import ALERTS_JOB, CONSIDER_JOB, TRAIN_JOB
-from retrain.aftermath import settle_run
+from backend.training.names import ALERTS_JOB, CONSIDER_JOB, TIDY_JOB, TRAIN_JOB
+from retrain.aftermath import settle_run, tidy_up
+from retrain.training.courtesy import Courtesy
 
 # After so long a job makes room for other projects; what waits gets a job of its own.
 _TURN_SECONDS = 20.0
+# Longest pause before a task while predictions are served: a busy server must not stop the job.
+_EMBED_PAUSE_SECONDS = 5.0
 
 
 def process_events(project_id: int | None) -> int:
@@ -100,6 +108,13 @@ def check_alerts() -> int:
         return deliver_due(services.database, services.settings, now=_now())
 
 
+def tidy() -> None:
+    """Delete what nobody needs any more."""
+    with _services() as services:
+        services.queue.job_started(TIDY_JOB)
+        tidy_up(services)
+
+
 def prelabel(job_id: str) -> str:
     """Run a pre-labelling job unless another process does; return the state that it is left in."""
     with _services() as services:
@@ -112,6 +127,33 @@ def prelabel(job_id: str) -> str:
             is_stopping=_stop_signal(services),
         )
         return job.state
+
+
+def embed_project(project_id: int) -> str | None:
+    """Encode a project's images for a while, and queue the rest; return the state that it is left in."""
+    with _services() as services:
+        services.queue.job_started(EMBED_JOB, project_id)
+        end, is_stopping = monotonic() + _TURN_SECONDS, _stop_signal(services)
+        progress = ProjectEmbedding(
+            project_id,
+            jobs=EmbedJobs(services.queue.redis),
+            project=LabelStudioProject(services.label_studio, project_id),
+            embeddings=_task_embeddings(services),
+            cache_bytes=services.settings.sam_cache_mb * 2**20,
+            pause=Courtesy(services.serving, seconds=_EMBED_PAUSE_SECONDS).pause,
+            # Where nobody else waits it goes on: each turn loads the model anew.
+            is_time_up=lambda: (
+                is_stopping() or (monotonic() > end and any(services.queue.lengths().values()))
+            ),
+        ).work()
+        # What waits for Label Studio is left to the sweep, which tries no more often than it looks.
+        if progress is not None and progress.state == JobState.QUEUED and not progress.error:
+            queue_embedding(services.queue, project_id)
+        return progress.state if progress else None
+
+
+def _task_embeddings(services: Services) -> TaskEmbeddings:
+    return TaskEmbeddings(services.sam, services.embeddings, services.media)
 
 
 def _accountant(services: Services, project_id: int | None) -> Accountant:

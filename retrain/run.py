@@ -3,13 +3,22 @@
 Each phase ends with one transaction that names the next, and finds what an earlier attempt at it left.
 """
 
+import structlog
+from sqlalchemy.orm import Session
+
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
-from backend.registry.move import move_champion
-from backend.store.database import chunks
+from backend.registry.move import hold_champion, move_champion
+from backend.registry.weights import fetch_weights_of
 from backend.store.ledger import hold_project
 from backend.store.review_rows import mark_taken
-from backend.store.runs import end_run, hold_run, list_epochs
-from backend.store.versions import add_version, champion_of, next_number
+from backend.store.runs import end_run, list_epochs
+from backend.store.versions import (
+    add_version,
+    champion_of,
+    get_trained,
+    judge_again,
+    next_number,
+)
 from backend.training.entities import (
     Comparison,
     Phase,
@@ -30,7 +39,7 @@ from retrain.snapshot.manifest import load_snapshot
 from retrain.training.device import device_lock, training_device
 from retrain.training.train import train
 
-_MARKS_AT_ONCE = 500
+log = structlog.get_logger(__name__)
 
 
 class TrainingRunner:
@@ -72,12 +81,14 @@ class TrainingRunner:
             snapshot=snapshot.digest,
             base=base.checkpoint.version,
             base_weights=keep_base(self._artifacts, base, context.run.id),
+            base_digest=base.checkpoint.digest,
             warnings=list(snapshot.warnings),
         )
 
     def _train(self) -> None:
         context, snapshot, run = self._context, self._snapshot(), self._context.run
         assert run.base_weights is not None  # set together with the phase
+        base = self._artifacts.fetch(run.base_weights, digest=run.base_digest)
         champion = champion_of(self._database, run.project_id)
         device = training_device(run.settings.retrain_device)
         with device_lock(context.services.settings.data_dir, device):
@@ -85,15 +96,18 @@ class TrainingRunner:
             train(
                 context,
                 data=write_dataset(snapshot, self._artifacts, context.folder / "data"),
-                base=self._artifacts.fetch(run.base_weights),
+                base=base,
                 base_is_champion=champion is not None and champion.version == run.base,
                 target=snapshot.target,
+                device=device,
             )
         context.update(phase=Phase.EVALUATE)
 
     def _evaluate(self) -> None:
         context, snapshot = self._context, self._snapshot()
         number, challenger = self._keep_challenger()
+        # Before the model is looked up: one that takes its place meanwhile is noticed in the end.
+        serving = champion_of(self._database, context.run.project_id)
         champion = model_in_service(context.services, context.run.project_id, snapshot.target)
         device = training_device(context.settings.retrain_device)
         # Beside another run's training neither memory nor times could be relied on.
@@ -104,23 +118,34 @@ class TrainingRunner:
                 challenger=challenger,
                 champion=champion.checkpoint if champion else None,
                 epochs=list_epochs(self._database, context.run.id),
+                device=device,
             )
-        self._store_version(number, challenger, snapshot, comparison)
+        compared_with = serving.version if serving else None
+        self._store_verdict(number, challenger, snapshot, comparison, compared_with=compared_with)
 
     def _keep_challenger(self) -> tuple[int, Checkpoint]:
         """Keep the best weights as the new version's; return its number and what the file says of itself."""
         run = self._context.run
+        if run.version is not None:  # compared once before
+            trained = get_trained(self._database, run.version)
+            return trained.number, fetch_weights_of(self._database, self._artifacts, trained)
         assert run.checkpoint is not None  # training has ended with one
         best, digest = run.checkpoint.best, run.checkpoint.best_digest
         with self._database.read() as session:
             number = next_number(session, run.project_id)
-        name = version_artifact(run.project_id, number)
+        name = version_artifact(run.project_id, number, run.id)
         # An attempt that was killed may have done so before: the same file, or one that nobody knows of.
         self._artifacts.put_file(self._artifacts.fetch(best, digest=digest), name)
         return number, read_checkpoint(self._artifacts.fetch(name, digest=digest))
 
-    def _store_version(
-        self, number: int, challenger: Checkpoint, snapshot: Snapshot, comparison: Comparison
+    def _store_verdict(
+        self,
+        number: int,
+        challenger: Checkpoint,
+        snapshot: Snapshot,
+        comparison: Comparison,
+        *,
+        compared_with: str | None,
     ) -> None:
         run, decision = self._context.run, decide(comparison, self._context.settings)
         version = TrainedVersion(
@@ -131,44 +156,52 @@ class TrainingRunner:
             run_id=run.id,
             snapshot=snapshot.digest,
             controls=snapshot.target.controls,
-            artifact=version_artifact(run.project_id, number),
+            artifact=version_artifact(run.project_id, number, run.id),
             state=VersionState.REJECTED if decision.verdict == Verdict.REJECT else VersionState.CANDIDATE,
             comparison=comparison,
             created_at=now(),
         )
         with self._database.write() as session:
-            row = hold_run(session, run.id, owner=self._context.owner, now=now())
-            add_version(session, version, challenger, now=now())
-            row.version, row.verdict = challenger.version, decision.verdict
-            row.verdict_reasons = list(decision.reasons)
+            row = self._context.hold(session)
+            if row.version is None:
+                add_version(session, version, challenger, now=now())
+            else:
+                judge_again(session, version)
+            row.version, row.compared_with = challenger.version, compared_with
+            row.verdict, row.verdict_reasons = decision.verdict, list(decision.reasons)
             row.phase, row.attempts = Phase.PROMOTE, 1
         self._context.reload()
 
     def _promote(self) -> None:
-        run, settings = self._context.run, self._context.settings
-        assert run.version is not None  # set together with the phase
-        self._mark_taken(self._snapshot())
+        run = self._context.run
+        snapshot = self._snapshot()
         with self._database.write() as session:
-            if run.verdict == Verdict.PROMOTE and settings.promote_auto:
-                move_champion(
-                    session,
-                    run.project_id,
-                    run.version,
-                    reason="; ".join(run.verdict_reasons),
-                    run_id=run.id,
-                    prelabel=settings.promote_prelabel,
-                    now=now(),
-                )
-            end_run(session, run.id, RunState.DONE, owner=self._context.owner, now=now())
+            row = self._context.hold(session)
+            serving = hold_champion(session, run.project_id).version
+            if serving in (run.compared_with, run.version):
+                self._end(session, snapshot)
+            else:
+                log.info("champion_changed", run=run.id, project=run.project_id, version=serving)
+                row.phase, row.attempts = Phase.EVALUATE, 1
         self._context.reload()
 
-    def _mark_taken(self, snapshot: Snapshot) -> None:
-        """Note which content of which tasks was trained on; in parts, so that nobody waits for long."""
+    def _end(self, session: Session, snapshot: Snapshot) -> None:
+        """Mark the tasks, act upon the verdict and end the run: all of it, or nothing."""
+        run, settings = self._context.run, self._context.settings
         marks = {task: mark for example in snapshot.examples for task, mark in example.marks.items()}
-        for some in chunks(sorted(marks.items()), _MARKS_AT_ONCE):
-            with self._database.write() as session:
-                if hold_project(session, snapshot.project_id):
-                    mark_taken(session, dict(some))
+        if hold_project(session, run.project_id):
+            mark_taken(session, marks)  # 0.2 s for 3000 tasks
+        if run.verdict == Verdict.PROMOTE and settings.promote_auto:
+            move_champion(
+                session,
+                run.project_id,
+                run.version,
+                reason="; ".join(run.verdict_reasons),
+                run_id=run.id,
+                prelabel=settings.promote_prelabel,
+                now=now(),
+            )
+        end_run(session, run.id, RunState.DONE, owner=self._context.owner, now=now())
 
     def _snapshot(self) -> Snapshot:
         assert self._context.run.snapshot is not None  # set together with the phase that follows the first

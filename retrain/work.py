@@ -67,7 +67,7 @@ def _attempt(context: RunContext) -> None:
     run = context.run
     if run.attempts > run.settings.retrain_max_attempts:
         # The one before ended without a word: its process was killed, each time.
-        _fail(context, run.error or _killed(run))
+        _fail(context, _killed(run))
         return
     try:
         with _heartbeat(context):
@@ -76,9 +76,9 @@ def _attempt(context: RunContext) -> None:
         with context.services.database.write() as session:
             end_run(session, run.id, RunState.CANCELLED, owner=context.owner, now=now())
     except RunInterrupted:
-        _give_back(context, error=run.error, wait=False)
+        _give_back(context, error=None, wait=False, is_counted=False)
     except DeviceBusy as busy:
-        _give_back(context, error=str(busy), wait=False)
+        _give_back(context, error=str(busy), wait=False, is_counted=False)
     except LeaseLost:
         raise
     # The boundary of the job: whatever it is, the run's row must say so.
@@ -98,7 +98,7 @@ def _end_with(context: RunContext, error: Exception) -> None:
     if is_last:
         _fail(context, message if is_final else f"{message} (after {run.attempts} attempts)")
     else:
-        _give_back(context, error=message, wait=True)
+        _give_back(context, error=message, wait=True, is_counted=is_counted)
 
 
 def _fail(context: RunContext, message: str) -> None:
@@ -106,15 +106,22 @@ def _fail(context: RunContext, message: str) -> None:
         end_run(session, context.run.id, RunState.FAILED, owner=context.owner, now=now(), error=message)
 
 
-def _give_back(context: RunContext, *, error: str | None, wait: bool) -> None:
-    database, run_id = context.services.database, context.run.id
-    end_attempt(database, run_id, owner=context.owner, now=now(), error=error, wait=wait)
+def _give_back(context: RunContext, *, error: str | None, wait: bool, is_counted: bool) -> None:
+    end_attempt(
+        context.services.database,
+        context.run.id,
+        owner=context.owner,
+        now=now(),
+        error=error,
+        wait=wait,
+        is_counted=is_counted,
+    )
 
 
 def _killed(run: TrainingRun) -> str:
     return (
-        f"The worker died {run.attempts - 1} times in the phase {run.phase} before it came any further, "
-        "perhaps for want of memory. Lower TRAIN_BATCH or TRAIN_IMGSZ, then: "
+        f"The worker died in the phase {run.phase}, in the last of {run.attempts - 1} attempts that brought "
+        "nothing, perhaps for want of memory. Lower TRAIN_BATCH or TRAIN_IMGSZ, then: "
         f"python -m backend train --project {run.project_id}"
     )
 

@@ -22,11 +22,12 @@ from backend.queue import EVENTS, QUEUES, JobQueue
 from backend.registry.prelabel import start_wanted_prelabels
 from backend.review.inbox import PROCESS_JOB
 from backend.review.sync_start import SyncSchedule, queue_all_syncs
+from backend.sam.embed_start import queue_waiting_embeddings
 from backend.settings import Settings
 from backend.start import start_process
 from backend.store.database import Database, open_database
 from backend.store.event_queue import projects_with_pending
-from backend.training.names import ALERTS_JOB
+from backend.training.names import ALERTS_JOB, TIDY_JOB
 from backend.training.request import queue_waiting_requests, queue_waiting_runs
 from backend.training.schedule import TrainingSchedule
 
@@ -37,8 +38,9 @@ log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 10
 _WORKER_TTL = 25
 _LONG_JOBS_NICE = 10
-# How often somebody looks whether there is anything that people should be told of.
+# How often somebody looks whether there is anything that people should be told of, or to be deleted.
 _ALERTS_SECONDS = 300.0
+_TIDY_SECONDS = 3600.0
 
 
 class _SweepingWorker(Worker):
@@ -100,7 +102,7 @@ def _run(settings: Settings, names: Sequence[str]) -> None:
 
 
 class _Keeper:
-    """Queues what has its times: syncs, runs by the clock, the look for what people should be told of."""
+    """Queues what has its times: syncs, runs by the clock, the look for what people are told, tidying up."""
 
     def __init__(self, settings: Settings, database: Database, queue: JobQueue) -> None:
         self._settings = settings
@@ -108,7 +110,7 @@ class _Keeper:
         self._queue = queue
         self._syncs = SyncSchedule(settings.sync_times, now=_local_now())
         self._runs = TrainingSchedule(now=_local_now())
-        self._alerts_due = monotonic()
+        self._alerts_due = self._tidy_due = monotonic()
 
     def queue_due(self) -> None:
         """Queue what has become due since the last look.
@@ -121,6 +123,9 @@ class _Keeper:
         if monotonic() >= self._alerts_due:
             self._queue.enqueue_once(EVENTS, ALERTS_JOB)
             self._alerts_due = monotonic() + _ALERTS_SECONDS
+        if monotonic() >= self._tidy_due:
+            self._queue.enqueue_once(EVENTS, TIDY_JOB)
+            self._tidy_due = monotonic() + _TIDY_SECONDS
 
 
 def _settle_down(*, is_quick: bool) -> None:
@@ -146,6 +151,7 @@ def queue_lost_work(database: Database, queue: JobQueue) -> None:
     for project_id in projects_with_pending(database):
         queue.enqueue_once(EVENTS, PROCESS_JOB, project_id)
     queue_waiting_jobs(database, queue)
+    queue_waiting_embeddings(queue)
     queue_waiting_requests(database, queue)
     queue_waiting_runs(database, queue, now=datetime.now(UTC))
     start_wanted_prelabels(database, queue, now=datetime.now(UTC))

@@ -5,12 +5,13 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from backend.cli.console import open_services, out
-from backend.errors import BadRequest, QueueUnavailable
+from backend.errors import BadRequest, DatabaseUnavailable, QueueUnavailable
 from backend.labelstudio.tasks import MAX_ID
 from backend.queue import PREDICT
 from backend.registry.change import Change, promote_version, roll_back, version_of_settings
 from backend.registry.entities import SETTINGS_WEIGHTS, ListedVersion
 from backend.services import Services
+from backend.store.reviews import check_project
 from backend.store.versions import get_trained, list_judged
 from backend.training.entities import VersionState
 
@@ -26,6 +27,7 @@ def versions(project: int = _PROJECT) -> None:
     * marks the one in service, x those whose weights were deleted to save disk.
     """
     with open_services() as services:
+        check_project(services.database, project)
         listed = list_judged(services.database, project)
         settings_version = version_of_settings(services, project)
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
@@ -90,8 +92,7 @@ def _row(listed: ListedVersion, numbers: dict[str, int]) -> tuple[str, ...]:
 
 
 def _say(services: Services, change: Change) -> None:
-    settings_version = version_of_settings(services, change.project_id) or "none"
-    name = change.version or f"the weights of the settings ({settings_version})"
+    name = change.version or f"the weights of the settings ({_settings_version(services, change.project_id)})"
     if not change.is_new:
         out.print(f"Project {change.project_id} is served by {name} already.")
     else:
@@ -102,9 +103,16 @@ def _say(services: Services, change: Change) -> None:
             f"python -m backend jobs {change.prelabel_job} --watch"
         )
     elif change.is_prelabel_waiting:
-        out.print("Its pre-labelling begins once the job that runs now has ended.")
+        out.print("Its pre-labelling begins by itself, once a job that runs now has ended.")
     if change.prelabel_job or change.is_prelabel_waiting:
         _say_whether_a_worker_runs(services)
+
+
+def _settings_version(services: Services, project_id: int) -> str:
+    try:
+        return version_of_settings(services, project_id) or "none"
+    except DatabaseUnavailable:  # the model was changed all the same
+        return "of which version cannot be seen now"
 
 
 def _say_whether_a_worker_runs(services: Services) -> None:

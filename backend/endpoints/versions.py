@@ -12,6 +12,7 @@ from backend.errors import BadRequest
 from backend.labelstudio.tasks import as_object
 from backend.registry.change import Change, promote_version, roll_back, version_of_settings
 from backend.registry.entities import ListedVersion
+from backend.store.reviews import check_project
 from backend.store.versions import champion_of, list_judged
 from backend.training.entities import Comparison
 
@@ -25,6 +26,7 @@ _COMPARISON = TypeAdapter(Comparison)
 def versions(project_id: int) -> Response:
     """List the project's versions, the newest first, with what was measured; name the one in service."""
     services = get_services()
+    check_project(services.database, project_id)
     champion = champion_of(services.database, project_id)
     return jsonify(
         {

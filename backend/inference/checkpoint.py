@@ -7,7 +7,6 @@ and torch write, and classes are read through empty stand-ins: milliseconds, no 
 
 import hashlib
 import pickle
-import re
 import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
+from backend.inference.weights import version_name
 
 # Classes (never functions: some of those load further files) that ultralytics pickles by the dozen.
 _TRUSTED_CLASSES = ("ultralytics.nn.", "ultralytics.utils.loss", "ultralytics.utils.tal", "torch.nn.modules.")
@@ -60,7 +60,6 @@ _TASKS = {
     "PoseModel": "pose",
     "ClassificationModel": "classify",
 }
-_UNUSUAL = re.compile(r"[^\w.-]+")
 _MAX_PICKLE_BYTES = 64 * 2**20
 
 
@@ -75,11 +74,16 @@ class Checkpoint:
 
     @property
     def version(self) -> str:
-        """The model version's name: the file's stem and the start of its digest.
+        """The model version's name."""
+        return version_name(self.path, self.digest)
 
-        Label Studio lists versions separated by commas and without quotes, so unusual characters become "-".
-        """
-        return f"{_UNUSUAL.sub('-', self.path.stem)}-{self.digest[:8]}"
+
+@dataclass(frozen=True, slots=True)
+class ServedChampion:
+    """Weights trained for a project that serve it, and the names of the control tags that they fill."""
+
+    checkpoint: Checkpoint
+    controls: tuple[str, ...]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from backend.entities import Detection, ImageSize, Prediction, Task
+from backend.entities import Detection, ImageSize, Mask, Prediction, Task
 from backend.inference.blind import is_blind
 from backend.inference.certainty import object_scores, task_certainty
 from backend.inference.hygiene import HygieneLimits, filter_detections
@@ -26,10 +26,43 @@ class Presentation:
     blind_fraction: float
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is worth showing of what models found in one task's images.
+
+    `findings` has an entry for each tag of the plan; `filtered` counts what hygiene took out, by filter.
+    """
+
+    findings: tuple[TagFindings, ...]
+    filtered: Mapping[str, int]
+
+
+def keep_findings(
+    plan: Plan, found: Sequence[tuple[Sequence[Detection], ImageSize]], *, limits: HygieneLimits
+) -> Kept:
+    """Return what is worth showing.
+
+    Args:
+        plan: What the labeling config asks for.
+        found: For each tag of the plan what its model found, and the size of its image.
+        limits: When a detection is taken out.
+    """
+    filtered: Counter[str] = Counter()
+    findings = []
+    for tag, (detections, size) in zip(plan.tags, found, strict=True):
+        shown = [detection for detection in detections if _is_asked_for(tag, detection)]
+        labels = [tag.label_map.get(detection.class_name, detection.class_name) for detection in shown]
+        kept, counts = filter_detections(shown, labels, size=size, limits=limits)
+        filtered.update(counts)
+        findings.append(TagFindings(tag.control, tag.label_map, tag.points, tuple(kept), size))
+    return Kept(tuple(findings), {name: count for name, count in filtered.items() if count})
+
+
 def compose_prediction(
     task: Task,
     plan: Plan,
-    found: Sequence[tuple[Sequence[Detection], ImageSize]],
+    kept: Kept,
+    masks: Mapping[str, Sequence[Mask]],
     *,
     project_id: int | None,
     presentation: Presentation,
@@ -40,33 +73,28 @@ def compose_prediction(
     Args:
         task: The task.
         plan: What its labeling config asks for.
-        found: For each tag of the plan what its model found, and the size of its image.
+        kept: What is worth showing.
+        masks: By the name of a control tag those that are shown in place of what its model found, in order.
         project_id: Label Studio's project.
         presentation: How findings become what people see.
         seconds: Time that the task's image cost so far.
     """
-    filtered: Counter[str] = Counter()
-    findings = []
-    for tag, (detections, size) in zip(plan.tags, found, strict=True):
-        shown = [detection for detection in detections if _is_asked_for(tag, detection)]
-        labels = [tag.label_map.get(detection.class_name, detection.class_name) for detection in shown]
-        kept, counts = filter_detections(shown, labels, size=size, limits=presentation.limits)
-        filtered.update(counts)
-        findings.append(TagFindings(tag.control, tag.label_map, tag.points, tuple(kept), size))
     regions = build_regions(
-        findings,
+        [_with_masks(tag, masks.get(tag.control.name)) for tag in kept.findings],
         polygon_points=presentation.polygon_points,
         identify=lambda index: region_id(project_id, task.id, plan.version, index),
     )
     return Prediction(
         task_id=task.id,
         version=plan.version,
-        size=found[0][1] if found else None,
+        size=kept.findings[0].size if kept.findings else None,
         regions=regions,
         # Without a model nothing is certain: 1 - threshold is 0 then.
-        score=task_certainty(object_scores(findings, threshold=plan.threshold), threshold=plan.threshold),
+        score=task_certainty(
+            object_scores(kept.findings, threshold=plan.threshold), threshold=plan.threshold
+        ),
         seconds=seconds,
-        filtered=_without_zeros(filtered),
+        filtered=kept.filtered,
         blind=is_blind(project_id, task.id, fraction=presentation.blind_fraction),
     )
 
@@ -76,5 +104,8 @@ def _is_asked_for(tag: TagPlan, detection: Detection) -> bool:
     return is_mapped and detection.score >= tag.threshold
 
 
-def _without_zeros(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name: count for name, count in counts.items() if count}
+def _with_masks(tag: TagFindings, masks: Sequence[Mask] | None) -> TagFindings:
+    if masks is None:
+        return tag
+    drawn = (replace(found, shape=mask) for found, mask in zip(tag.detections, masks, strict=True))
+    return replace(tag, detections=tuple(drawn))

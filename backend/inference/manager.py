@@ -16,12 +16,11 @@ from backend.entities import Detection, Image
 from backend.errors import ModelError
 from backend.inference.batcher import Batcher, BatcherClosed, Engine
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
+from backend.inference.weights import FileMark, mark_of
 
 log = structlog.get_logger(__name__)
 
 EngineFactory = Callable[[Checkpoint], Engine]
-# What changes with a file's content: inode, size, modified, changed. None: there is no file.
-_Mark = tuple[int, int, int, int] | None
 # Why a load failed may pass, as when memory was short: after so long it is tried again.
 _REFUSED_SECONDS = 300.0
 # What a file says of itself, or why it cannot be used.
@@ -46,7 +45,7 @@ class ModelManager:
         self._max_batch = max_batch
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._readings: dict[Path, tuple[_Mark, _Reading]] = {}
+        self._readings: dict[Path, tuple[FileMark | None, _Reading]] = {}
         # The model of each path that answered last: what a file that turns bad still means.
         self._in_service: dict[Path, Checkpoint] = {}
         # By digest, why the last load failed, and until when (of `monotonic`) that is taken for granted.
@@ -112,7 +111,7 @@ class ModelManager:
             batcher.close()
 
     def _read(self, path: Path) -> _Reading:
-        mark = _mark_of(path)
+        mark = mark_of(path)
         with self._lock:
             known = self._readings.get(path)
         if known is not None and known[0] == mark:
@@ -204,15 +203,7 @@ def _loaded(future: "Future[Batcher] | None") -> Batcher | None:
     return future.result()
 
 
-def _mark_of(path: Path) -> _Mark:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def _read_file(path: Path, mark: _Mark) -> tuple[_Reading, bool]:
+def _read_file(path: Path, mark: FileMark | None) -> tuple[_Reading, bool]:
     """Return what the file says, and whether that is final: False where the disk failed, which may pass."""
     if mark is None:
         problem = (

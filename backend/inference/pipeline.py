@@ -2,23 +2,26 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
 import structlog
 
-from backend.entities import Detection, Image, ImageSize, Polygon, Prediction, Task
+from backend.entities import Detection, Image, ImageSize, Mask, Polygon, Prediction, Task
 from backend.errors import AppError, MediaError, ModelError
 from backend.inference.checkpoint import Checkpoint
-from backend.inference.composition import Presentation, compose_prediction
+from backend.inference.composition import Kept, Presentation, compose_prediction, keep_findings
 from backend.inference.manager import ModelManager
 from backend.inference.plan import Plan, Planner
 from backend.inference.weights import fetch_weights
-from backend.labelstudio.label_config import image_address
+from backend.labelstudio.label_config import image_address, takes_masks_of_boxes
 from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
+from backend.sam.box_masks import BoxMasks
+from backend.sam.task_embeddings import digest_of
 from backend.store.database import Database
 from backend.store.prediction_log import store_predictions
 from backend.store.projects import store_model_versions, store_project
@@ -26,6 +29,19 @@ from backend.store.projects import store_model_versions, store_project
 log = structlog.get_logger(__name__)
 
 _TOO_LATE = "The request's time was up before this task's turn (PREDICT_TIMEOUT). Ask again, for fewer tasks."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """An image of a task. `digest` is that of its file, where SAM will want it."""
+
+    image: Image
+    digest: str | None
+
+    @property
+    def size(self) -> ImageSize:
+        height, width = self.image.shape[:2]
+        return ImageSize(width=width, height=height)
 
 
 class PredictionPipeline:
@@ -41,6 +57,7 @@ class PredictionPipeline:
         threads: Images in work at once.
         timeout: Seconds after which a request gives up its remaining tasks. Label Studio waits 100, then
             drops them all; a task that was given up is asked for again.
+        box_masks: Makes masks of boxes, for tags that ask for it; None where no SAM serves.
     """
 
     def __init__(
@@ -54,6 +71,7 @@ class PredictionPipeline:
         presentation: Presentation,
         threads: int,
         timeout: float,
+        box_masks: BoxMasks | None = None,
     ) -> None:
         self.planner = planner
         self._manager = manager
@@ -63,6 +81,7 @@ class PredictionPipeline:
         self._presentation = presentation
         self._threads = threads
         self._timeout = timeout
+        self._box_masks = box_masks
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
 
     def setup(self, project_id: int | None, xml: str) -> Plan:
@@ -168,11 +187,14 @@ class PredictionPipeline:
         try:
             if started > deadline:
                 raise MediaError("too_late", _TOO_LATE)
-            found = self._find(task, plan, deadline)
+            pictures = self._load(task, plan)
+            found = self._find(plan, pictures, deadline)
+            kept = keep_findings(plan, found, limits=self._presentation.limits)
             return compose_prediction(
                 task,
                 plan,
-                found,
+                kept,
+                self._masks(kept, pictures, deadline),
                 project_id=project_id,
                 presentation=self._presentation,
                 seconds=perf_counter() - started,
@@ -181,19 +203,24 @@ class PredictionPipeline:
         except Exception as error:
             return self._failed(task, plan, project_id, error, perf_counter() - started)
 
-    def _find(self, task: Task, plan: Plan, deadline: float) -> list[tuple[Sequence[Detection], ImageSize]]:
+    def _load(self, task: Task, plan: Plan) -> dict[str, _Picture]:
+        """Return the task's images by their value in the labeling config."""
+        pictures = {}
+        for value, control in {tag.control.image_value: tag.control for tag in plan.tags}.items():
+            data, image = self._media.load_file(image_address(control, task.data), task_id=task.id)
+            pictures[value] = _Picture(image, digest_of(data) if plan.has_masks_of_boxes else None)
+        return pictures
+
+    def _find(
+        self, plan: Plan, pictures: Mapping[str, _Picture], deadline: float
+    ) -> list[tuple[Sequence[Detection], ImageSize]]:
         """Return what each tag's model finds; a model runs once over an image, however many tags ask it."""
-        values = {tag.control.image_value: tag.control for tag in plan.tags}
-        images = {
-            value: self._media.load(image_address(control, task.data), task_id=task.id)
-            for value, control in values.items()
-        }
         thresholds: dict[tuple[Checkpoint, str], float] = {}
         for tag in plan.tags:
             key = (tag.checkpoint, tag.control.image_value)
             thresholds[key] = min(tag.threshold, thresholds.get(key, 1.0))
         futures = {
-            (checkpoint, value): self._manager.submit(checkpoint, images[value], threshold=threshold)
+            (checkpoint, value): self._manager.submit(checkpoint, pictures[value].image, threshold=threshold)
             for (checkpoint, value), threshold in thresholds.items()
         }
         try:
@@ -201,9 +228,32 @@ class PredictionPipeline:
         except TimeoutError:
             raise MediaError("too_late", _TOO_LATE) from None
         return [
-            (found[tag.checkpoint, tag.control.image_value], _size(images[tag.control.image_value]))
+            (found[tag.checkpoint, tag.control.image_value], pictures[tag.control.image_value].size)
             for tag in plan.tags
         ]
+
+    def _masks(
+        self, kept: Kept, pictures: Mapping[str, _Picture], deadline: float
+    ) -> dict[str, Sequence[Mask]]:
+        """Return the masks of those tags that take them of boxes: of each detection that is kept."""
+        masks: dict[str, Sequence[Mask]] = {}
+        for tag in kept.findings:
+            picture = pictures[tag.control.image_value]
+            if not takes_masks_of_boxes(tag.control) or picture.digest is None:
+                continue
+            if self._box_masks is None:
+                raise ModelError(f'No SAM serves this process, and "{tag.control.name}" has sam_from_boxes.')
+            try:
+                masks[tag.control.name] = self._box_masks.masks(
+                    picture.image,
+                    picture.digest,
+                    [detection.box for detection in tag.detections if detection.box is not None],
+                    fill_holes=tag.control.type == "PolygonLabels",
+                    timeout=_left(deadline),
+                )
+            except TimeoutError:
+                raise MediaError("too_late", _TOO_LATE) from None
+        return masks
 
     def _counted(self, prediction: Prediction) -> Prediction:
         self._metrics.tasks.labels(prediction.version).inc()
@@ -230,7 +280,3 @@ class PredictionPipeline:
 
 def _left(deadline: float) -> float | None:
     return None if math.isinf(deadline) else max(0.0, deadline - perf_counter())
-
-
-def _size(image: Image) -> ImageSize:
-    return ImageSize(width=image.shape[1], height=image.shape[0])

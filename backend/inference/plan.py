@@ -1,20 +1,29 @@
 """From a labeling config to what must be run: which weights fill which tag, as which labels."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.entities import ControlTag
 from backend.errors import LabelConfigError, ModelError
-from backend.inference.checkpoint import Checkpoint
+from backend.inference.checkpoint import Checkpoint, ServedChampion
 from backend.inference.manager import ModelManager
 from backend.inference.weights import resolve_weights
 from backend.labelstudio import label_config
 from backend.labelstudio.label_config_advice import no_common_label, nothing_to_fill
-from backend.registry.champions import ServedChampion
+from backend.sam.output import has_smart_tools, tags_to_fill
 
 # The version of predictions for a project whose labels no model knows yet.
 UNTRAINED = "untrained"
+_NOTHING_TRAINED = (
+    'Nothing is trained yet: no model knows the labels of the tags with model_train="true". '
+    "Annotate some images; a model is then trained on them, and predicts the rest."
+)
+_SMART_TOOLS_ALONE = (
+    "There is nothing to pre-label: no YOLO model finds what the project's tags hold. Its smart tools answer "
+    "on the labelling page all the same. For pre-labels name a model's class on a label with "
+    'predicted_values, or add model_train="true" to the tag that a model is to be trained for.'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,8 @@ class TagPlan:
 class Plan:
     """What a labeling config asks for. `version` is the string in `/setup` and in every prediction.
 
-    Without any tag nothing is predicted: the labels are yet to be learnt from annotations.
+    Without any tag nothing is predicted: the labels are yet to be learnt from annotations, or the project has
+    smart tools alone.
     """
 
     tags: tuple[TagPlan, ...]
@@ -56,6 +66,11 @@ class Plan:
         """The lowest score that any tag shows; 1 without tags."""
         return min((tag.threshold for tag in self.tags), default=1.0)
 
+    @property
+    def has_masks_of_boxes(self) -> bool:
+        """Whether SAM makes masks of what a model finds."""
+        return any(label_config.takes_masks_of_boxes(tag.control) for tag in self.tags)
+
     def check_is_trained(self) -> None:
         """Make sure that there is something to predict.
 
@@ -63,10 +78,11 @@ class Plan:
             ModelError: there is not.
         """
         if not self.tags:
-            raise ModelError(
-                'Nothing is trained yet: no model knows the labels of the tags with model_train="true". '
-                "Annotate some images; a model is then trained on them, and predicts the rest."
-            )
+            raise ModelError(_NOTHING_TRAINED if self.version == UNTRAINED else _SMART_TOOLS_ALONE)
+
+
+def _no_sam() -> str:
+    raise ModelError("No SAM serves this process, and the labeling config asks for one.")
 
 
 class Planner:
@@ -78,6 +94,7 @@ class Planner:
         default_weights: File or name for tags without `model_path`.
         score_threshold: Lowest shown score for tags that set none, in [0, 1].
         champion_of: Tells which trained version serves a project.
+        sam_version: Names the SAM that makes masks; raises ModelError where there is none.
     """
 
     def __init__(
@@ -88,12 +105,14 @@ class Planner:
         default_weights: str,
         score_threshold: float,
         champion_of: Callable[[int | None], ServedChampion | None] = lambda _: None,
+        sam_version: Callable[[], str] = _no_sam,
     ) -> None:
         self._manager = manager
         self._models_path = models_path
         self._default_weights = default_weights
         self._score_threshold = score_threshold
         self._champion_of = champion_of
+        self._sam_version = sam_version
 
     @property
     def default_path(self) -> Path:
@@ -105,7 +124,8 @@ class Planner:
 
         The project's champion fills the tags that it was trained for. Of the others, one that names weights
         must fit them, and the rest gets what the default weights find for it; where that is nothing it is
-        left to people, as long as some tag of the config is filled. One with `model_train` always may be.
+        left to people, as long as some tag of the config is filled. One with `model_train` always may be, and
+        all may be where there are smart tools: SAM serves the project then, and its name is the version.
 
         Args:
             xml: The labeling config.
@@ -117,7 +137,7 @@ class Planner:
             DatabaseUnavailable: the project's champion cannot be looked up.
         """
         controls = label_config.parse_label_config(xml)
-        fillable = [control for control in controls if label_config.model_tasks(control)]
+        fillable, is_smart = tags_to_fill(controls), has_smart_tools(controls)
         is_trained = {control.name: label_config.flag(control, "model_train") for control in fillable}
         tags = self._by_champion(fillable, project_id)
         for control in fillable:
@@ -125,21 +145,32 @@ class Planner:
                 tag = self._named(control, may_be_left=is_trained[control.name])
                 tags |= {control.name: tag} if tag is not None else {}
         others = [c for c in fillable if c.name not in tags and not c.attributes.get("model_path")]
-        tags |= self._by_default(others, is_needed=not tags)
+        tags |= self._by_default(others, is_needed=not tags and not is_smart)
         if not tags and any(is_trained.values()):
             return Plan(tags=(), version=UNTRAINED)
+        if not tags and is_smart:
+            return Plan(tags=(), version=self._sam_version())
         if not tags:
             raise LabelConfigError(self._why_nothing(controls, others))
-        ordered = tuple(tags[control.name] for control in fillable if control.name in tags)
-        versions = dict.fromkeys(tag.checkpoint.version for tag in ordered)
-        return Plan(tags=ordered, version="+".join(versions))
+        return self._joined(tuple(tags[control.name] for control in fillable if control.name in tags))
+
+    def _joined(self, tags: tuple[TagPlan, ...]) -> Plan:
+        plan = Plan(tags, version="+".join(dict.fromkeys(tag.checkpoint.version for tag in tags)))
+        # Another SAM makes other masks of the same boxes, so it is a part of the version.
+        return (
+            replace(plan, version=f"{plan.version}+{self._sam_version()}")
+            if plan.has_masks_of_boxes
+            else plan
+        )
 
     def _by_champion(self, controls: Sequence[ControlTag], project_id: int | None) -> dict[str, TagPlan]:
         champion = self._champion_of(project_id)
         if champion is None:
             return {}
         named = [control for control in controls if control.name in champion.controls]
-        return self._fitting(named, champion.checkpoint)
+        # Its classes are the labels that it was trained on: what other weights call them means nothing to it.
+        tags = self._fitting([replace(each, predicted_values={}) for each in named], champion.checkpoint)
+        return {each.name: replace(tags[each.name], control=each) for each in named if each.name in tags}
 
     def _named(self, control: ControlTag, *, may_be_left: bool) -> TagPlan | None:
         path = resolve_weights(control.attributes["model_path"], self._models_path, confined=True)

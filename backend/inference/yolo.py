@@ -96,8 +96,8 @@ class YoloEngine:
         return found
 
 
-def resolve_device(device: str) -> str:
-    """Return the torch device that a DEVICE setting means.
+def resolve_device(device: str, *, setting: str = "DEVICE") -> str:
+    """Return the torch device that a setting means; `setting` is the name that a refusal gives.
 
     Raises:
         ModelError: no such device here.
@@ -107,7 +107,9 @@ def resolve_device(device: str) -> str:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f'DEVICE is "{device}", which cannot be used: {error}. Try DEVICE=auto.') from None
+        raise ModelError(
+            f'{setting} is "{device}", which cannot be used: {error}. Try {setting}=auto.'
+        ) from None
     return device
 
 

@@ -28,6 +28,9 @@ _MODEL_TASKS = {
     "KeyPointLabels": ("pose",),
     "Choices": ("classify",),
 }
+# Tags that hold masks, and which models find the boxes that SAM makes masks of.
+MASK_TYPES = ("BrushLabels", "PolygonLabels")
+_BOX_TASKS = ("detect", "obb", "segment", "pose")
 
 
 def parse_label_config(xml: str) -> tuple[ControlTag, ...]:
@@ -103,13 +106,24 @@ def model_tasks(control: ControlTag) -> tuple[str, ...]:
     """Return which of ultralytics' model tasks fill the tag; none where it is skipped or of another kind.
 
     Raises:
-        LabelConfigError: `model_skip` or `model_obb` is neither "true" nor "false".
+        LabelConfigError: `model_skip`, `model_obb` or `sam_from_boxes` is neither "true" nor "false".
     """
     if flag(control, "model_skip"):
         return ()
     if control.type == "RectangleLabels" and flag(control, "model_obb"):
         return ("obb",)
+    if takes_masks_of_boxes(control):
+        return _BOX_TASKS
     return _MODEL_TASKS.get(control.type, ())
+
+
+def takes_masks_of_boxes(control: ControlTag) -> bool:
+    """Tell whether the tag takes the masks that SAM makes of a model's boxes.
+
+    Raises:
+        LabelConfigError: `sam_from_boxes` is neither "true" nor "false".
+    """
+    return control.type in MASK_TYPES and flag(control, "sam_from_boxes")
 
 
 def _class_names(label: str, attributes: Mapping[str, str]) -> tuple[str, ...]:

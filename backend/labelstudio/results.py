@@ -53,6 +53,12 @@ def prediction_to_json(prediction: Prediction, controls: Mapping[str, ControlTag
     return {"result": results, "score": round(prediction.score, 6), "model_version": version}
 
 
+def suggestion_to_json(region: Region | None, control: ControlTag | None, *, version: str) -> dict[str, Any]:
+    """Return the answer to a smart tool: one region on its tag, or none."""
+    results = [] if region is None or control is None else [region_to_json(region, control)]
+    return {"result": results, "score": region.score if region else 0.0, "model_version": version}
+
+
 def regions_to_json(regions: Sequence[Region], controls: Mapping[str, ControlTag]) -> list[dict[str, Any]]:
     """Return regions as Label Studio stores them, in order; all classes of one Choices tag are one result."""
     results: list[dict[str, Any]] = []

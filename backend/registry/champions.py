@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 
 from backend.errors import AppError, DatabaseUnavailable
-from backend.inference.checkpoint import Checkpoint
+from backend.inference.checkpoint import Checkpoint, ServedChampion
 from backend.inference.manager import ModelManager
 from backend.registry.entities import SETTINGS_WEIGHTS
 from backend.registry.move import served_before
@@ -28,14 +28,6 @@ _NEVER_MOVED = (None, 0)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # (height, width, channels) of the image that warms a model up: a common shape.
 _WARM_UP_SHAPE = (480, 640, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class ServedChampion:
-    """Weights that serve a project, and the names of the control tags that they fill."""
-
-    checkpoint: Checkpoint
-    controls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

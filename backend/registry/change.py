@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from backend.errors import AppError, DatabaseUnavailable
 from backend.registry.move import promote, rollback
 from backend.registry.prelabel import start_wanted_prelabels
 from backend.services import Services
 from backend.store.project_settings import project_settings
 from backend.store.projects import label_config_of
+from backend.store.reviews import check_project
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Change:
     """How a project stands after it. `version` serves now; None: the weights of the settings.
 
     `is_new` is false where it served before. `prelabel_job` does the pre-labelling; where there is none and
-    `is_prelabel_waiting`, a job of the model before has to end first.
+    `is_prelabel_waiting`, the worker starts one later: mostly one of the model before has to end first.
     """
 
     project_id: int
@@ -32,6 +37,7 @@ def promote_version(services: Services, project_id: int, version: str | None, *,
     Raises:
         NotFound, BadRequest, ArtifactError, ModelError: it cannot serve; nothing was changed.
     """
+    check_project(services.database, project_id)
     wants_prelabel = _wants_prelabel(services, project_id)
     is_new = promote(
         services.database,
@@ -51,6 +57,7 @@ def roll_back(services: Services, project_id: int, *, reason: str) -> Change:
     Raises:
         NotFound, BadRequest, ArtifactError, ModelError: nothing can; nothing was changed.
     """
+    check_project(services.database, project_id)
     wants_prelabel = _wants_prelabel(services, project_id)
     version = rollback(
         services.database,
@@ -83,7 +90,11 @@ def _wants_prelabel(services: Services, project_id: int) -> bool:
 def _settled(
     services: Services, project_id: int, version: str | None, *, is_new: bool, wants_prelabel: bool
 ) -> Change:
-    job = start_wanted_prelabels(services.database, services.queue, now=_now()).get(project_id)
+    job = None
+    try:
+        job = start_wanted_prelabels(services.database, services.queue, now=_now()).get(project_id)
+    except AppError as error:  # the champion is another one already, and the worker's sweep starts the job
+        log.warning("prelabel_not_started", project=project_id, detail=error.message)
     waits = is_new and wants_prelabel and job is None
     return Change(project_id, version, is_new, job, waits)
 

@@ -54,6 +54,8 @@ def move_champion(
         NotFound: there is no such version.
         BadRequest: it is another project's, or its weights were deleted.
     """
+    if version is None and session.get(SqlAlias, (project_id, CHAMPION)) is None:
+        return False
     alias = hold_champion(session, project_id)
     if alias.version == version:
         return False

@@ -1,5 +1,6 @@
 """Pre-label a project's unreviewed tasks after its model changed."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -12,6 +13,7 @@ from backend.registry.entities import Promotion
 from backend.store.database import Database
 from backend.store.jobs import active_job, ask_to_cancel
 from backend.store.promotions import mark_prelabel_started, wanted_prelabels
+from backend.store.versions import list_trained
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,8 @@ def start_wanted_prelabels(database: Database, queue: JobQueue, *, now: datetime
 
 def _start(database: Database, queue: JobQueue, promotion: Promotion, *, now: datetime) -> str | None:
     job = active_job(database, promotion.project_id)
-    if job is not None and _is_of_another_model(job, promotion):
+    trained = {each.version for each in list_trained(database, promotion.project_id)}
+    if job is not None and _takes_all(job) and _is_of_another_model(job, promotion, trained):
         ask_to_cancel(database, job.id, now=now)
         log.info("prelabel_superseded", job=job.id, project=promotion.project_id, version=job.version)
         job = active_job(database, promotion.project_id)  # at once, where no worker has it in hand
@@ -49,14 +52,19 @@ def _start(database: Database, queue: JobQueue, promotion: Promotion, *, now: da
     return job.id
 
 
-def _is_of_another_model(job: Job, promotion: Promotion) -> bool:
-    """Tell whether the job began with the model that served before."""
+def _takes_all(job: Job) -> bool:
+    """Tell whether the job takes every unreviewed task, and not those that somebody chose."""
+    return job.options.scans and not job.options.filters
+
+
+def _is_of_another_model(job: Job, promotion: Promotion, trained: Collection[str]) -> bool:
+    """Tell whether the job began with a model that served before; `trained` are the project's versions."""
     if job.version is None or job.is_cancel_asked:
         return False
     models = job.version.split("+")
     if promotion.version is not None:
         return promotion.version not in models
-    return promotion.previous in models
+    return any(model in trained for model in models)
 
 
 def _covers(job: Job) -> bool:
@@ -65,4 +73,4 @@ def _covers(job: Job) -> bool:
     One that has begun without naming its version yet may have looked the model up before it changed.
     """
     is_clear = job.version is not None or job.state == JobState.QUEUED
-    return is_clear and job.options.scans and not job.options.filters and not job.is_cancel_asked
+    return is_clear and _takes_all(job) and not job.is_cancel_asked

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from backend.registry.move import hold_champion, served_before
 from backend.store.artifacts import ArtifactStore
 from backend.store.database import Database
+from backend.store.runs import ended_runs
 from backend.store.tables import SqlJob
 from backend.store.training_tables import SqlTrainedVersion, SqlTrainingRun
 from backend.store.versions import list_trained, version_from_row
 from backend.training.entities import TrainedVersion
-from backend.training.names import version_artifact
+from backend.training.names import run_of_artifact, versions_folder
 
 log = structlog.get_logger(__name__)
 
@@ -83,12 +84,12 @@ def _in_use(session: Session, project_id: int) -> set[str | None]:
 
 
 def _delete_files(database: Database, artifacts: ArtifactStore, project_id: int) -> None:
-    pruned = [each for each in list_trained(database, project_id) if each.artifact is None]
-    if not pruned:
-        return
-    folder = version_artifact(project_id, 0).rpartition("/")[0]
-    there = set(artifacts.names(folder))
-    for version in pruned:
-        name = version_artifact(project_id, version.number)
-        if name in there:
+    """Delete the weights of runs that have ended and whose version keeps none, or that made no version."""
+    left = {name: run_of_artifact(name) for name in artifacts.names(versions_folder(project_id))}
+    ended = ended_runs(database, left.values())
+    # Read last: by its end a run has stored its version.
+    kept = {each.artifact for each in list_trained(database, project_id)}
+    for name, run_id in left.items():
+        # Those of an active run may have been stored a moment before their row.
+        if name not in kept and run_id in ended:
             artifacts.delete(name)

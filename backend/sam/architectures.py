@@ -19,7 +19,6 @@ from segment_anything.modeling import (  # type: ignore[import-untyped]
     Sam,
     TwoWayTransformer,
 )
-from ultralytics.models.sam.modules.tiny_encoder import TinyViT
 
 # Of ImageNet's training images, red-green-blue, 0 to 255, as segment-anything's build_sam.py has them.
 _PIXEL_MEAN, _PIXEL_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -109,11 +108,15 @@ def load_sam(path: Path) -> tuple[Sam, SamArchitecture]:
         architecture, weights = _recognise(content), content
     sam = build_sam(architecture)
     sam.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    return sam, architecture
+    # Again: in `eval` TinyViT gathers the attention biases that it computes with.
+    return sam.eval(), architecture
 
 
 def _build_encoder(architecture: SamArchitecture) -> Any:
     if architecture.encoder == "tiny_vit":
+        # Takes seconds to import, and a SAM of another encoder does without.
+        from ultralytics.models.sam.modules.tiny_encoder import TinyViT
+
         # Sizes as in https://github.com/ChaoningZhang/MobileSAM, build_sam.py.
         return TinyViT(
             img_size=architecture.image_size,

@@ -7,16 +7,33 @@ is written, but for those of a run's checkpoints; whoever reads one sees all of 
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from backend.errors import ArtifactError, SettingsError
+from backend.errors import ArtifactError, ArtifactMissing, SettingsError
 
 _CHUNK = 2**20
+# How a file ends that is not whole yet; a random word before it keeps writers of one name apart.
+_PART = ".part"
+# What file systems call the time of the last change: folders, S3, memory.
+_TIMES = ("mtime", "LastModified", "created")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactEntry:
+    """One file of a listing; `changed` is the time of its last write or touch, in seconds since 1970."""
+
+    name: str
+    bytes: int
+    changed: float
 
 
 class ArtifactStore:
@@ -64,7 +81,8 @@ class ArtifactStore:
         """Return a file's content.
 
         Raises:
-            ArtifactError: it is not there, or out of reach.
+            ArtifactMissing: it is not there.
+            ArtifactError: it is out of reach.
         """
         with _translated(name):
             return bytes(self._files.cat_file(self._path(name)))
@@ -100,6 +118,39 @@ class ArtifactStore:
                 if files.exists(path):
                     files.rm(path, recursive=True)
 
+    def delete_files(self, names: Sequence[str]) -> None:
+        """Delete many files in few requests, but no copies of them here; what is gone already is no error."""
+        if not names:
+            return
+        with _translated(names[0]):
+            paths = [self._path(name) for name in names]
+            if self._is_local:
+                for path in paths:
+                    Path(path).unlink(missing_ok=True)
+            else:
+                with suppress(FileNotFoundError):
+                    self._files.rm(paths)
+
+    def touch(self, name: str) -> None:
+        """Let a file be as if just written, where that costs no copy of it: in a folder."""
+        if self._is_local:
+            with _translated(name):
+                os.utime(self._path(name))
+
+    def entries(self, folder: str) -> list[ArtifactEntry]:
+        """Return the files in a folder and below, in no order, with their sizes and times."""
+        with _translated(folder):
+            self._files.invalidate_cache()
+            root = self._path(folder)
+            found = self._files.find(root, detail=True) if self._files.exists(root) else {}
+            # Else this listing would hide from `exists` what other machines write from now on.
+            self._files.invalidate_cache()
+            entries = [
+                ArtifactEntry(str(PurePosixPath(path).relative_to(self._root)), info["size"], _changed(info))
+                for path, info in found.items()
+            ]
+            return [entry for entry in entries if not entry.name.endswith(_PART)]
+
     def names(self, folder: str) -> list[str]:
         """Return the names of all files in a folder and below, sorted."""
         with _translated(folder):
@@ -108,7 +159,32 @@ class ArtifactStore:
             if not self._files.exists(root):
                 return []
             found = (PurePosixPath(path) for path in self._files.find(root))
-            return sorted(str(path.relative_to(self._root)) for path in found if path.suffix != ".part")
+            return sorted(str(path.relative_to(self._root)) for path in found if path.suffix != _PART)
+
+    def folders(self, folder: str) -> set[str]:
+        """Return the names of the folders in this one, also of those without a file and of local copies."""
+        with _translated(folder):
+            self._files.invalidate_cache()
+            root, copies = self._path(folder), self._cache / folder
+            found = self._files.ls(root, detail=True) if self._files.exists(root) else []
+            kept = {PurePosixPath(each["name"]).name for each in found if each["type"] == "directory"}
+            return kept | {path.name for path in copies.glob("*") if path.is_dir()}
+
+    def remove_parts(self, *, older_than: float) -> int:
+        """Delete what a killed process left of files on this machine; return how many there were.
+
+        Args:
+            older_than: Seconds since they were last written to. Younger ones may be in work.
+        """
+        oldest, removed = time.time() - older_than, 0
+        with _translated(f"*{_PART}"):
+            for root in [self._cache, *([Path(self._root)] if self._is_local else [])]:
+                for part in _parts(root):
+                    with suppress(FileNotFoundError):  # whole by now
+                        if part.stat().st_mtime < oldest:
+                            part.unlink()
+                            removed += 1
+        return removed
 
     def _path(self, name: str) -> str:
         parts = PurePosixPath(name).parts
@@ -121,7 +197,7 @@ class ArtifactStore:
         # Names of checkpoints are written again and again; the digest tells the copy's age.
         if not path.is_file() or (digest is not None and sha256_of(path) != digest):
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+            part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
             try:
                 self._files.get_file(self._path(name), str(part))
                 part.replace(path)
@@ -132,7 +208,7 @@ class ArtifactStore:
     def _write_local(self, chunks: Iterator[bytes], name: str) -> None:
         path = Path(self._path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
         try:
             with part.open("wb") as file:
                 for chunk in chunks:
@@ -155,12 +231,22 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _parts(root: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(root):
+        yield from (Path(folder, name) for name in names if name.endswith(_PART))
+
+
+def _changed(info: Mapping[str, Any]) -> float:
+    changed = next((info[name] for name in _TIMES if name in info), 0.0)
+    return changed.timestamp() if isinstance(changed, datetime) else float(changed)
+
+
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ArtifactError(
+        raise ArtifactMissing(
             f"There is no artifact {name}; it was deleted, or ARTIFACT_URL is another."
         ) from None
     # Each file system of fsspec has errors of its own kind, and they all mean the same here.

@@ -4,6 +4,7 @@ A process renews the lease while it works. One that was killed stops renewing, a
 one that was only slow finds its lease gone and stores nothing more.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -28,12 +29,22 @@ def is_free(table: type[Row], now: datetime) -> ColumnElement[bool]:
 
 
 def take_lease(
-    session: Session, table: type[Row], row_id: str, *, owner: str, now: datetime, values: dict[str, Any]
+    session: Session,
+    table: type[Row],
+    row_id: str,
+    *,
+    owner: str,
+    now: datetime,
+    values: dict[str, Any],
+    conditions: Sequence[ColumnElement[bool]] = (),
 ) -> Row | None:
-    """Take the lease of an active row and set `values`; None where it ended or another process holds it."""
+    """Take the lease of an active row and set `values`; None where it ended or another process holds it.
+
+    `conditions` are further ones that the row must meet.
+    """
     taken = session.execute(
         update(table)
-        .where(table.id == row_id, table.active_project_id.is_not(None), is_free(table, now))
+        .where(table.id == row_id, table.active_project_id.is_not(None), is_free(table, now), *conditions)
         .values(owner=owner, lease_until=now + LEASE, **values)
     )
     return session.get(table, row_id, populate_existing=True) if count_rows(taken) else None

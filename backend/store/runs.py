@@ -1,24 +1,25 @@
 """Training runs: one at a time in a project, worked on by one process at a time, as `leases.py` has it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Table, or_, select
+from sqlalchemy import ColumnElement, Select, Table, or_, select
 from sqlalchemy.orm import Session
 
 from backend.errors import NotFound
-from backend.store.database import Database, insert_new, upsert
+from backend.store.database import Database, chunks, insert_new, upsert
 from backend.store.leases import hold_lease, is_free, take_lease
 from backend.store.training_tables import SqlTrainingEpoch, SqlTrainingRun
 from backend.training.entities import EpochMetrics, Phase, RunState, SavedCheckpoint, TrainingRun, Verdict
 from backend.training_settings import TrainingSettings
 
 _ENDS = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
+# What an attempt fails of, such as a server that is started anew, often takes minutes to pass.
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=10)
 _CHECKPOINT = TypeAdapter(SavedCheckpoint | None)
 
 
@@ -79,22 +80,37 @@ def active_run(database: Database, project_id: int) -> TrainingRun | None:
     return next(iter(_runs(database, query)), None)
 
 
+def ended_runs(database: Database, run_ids: Iterable[str]) -> set[str]:
+    """Return those of these runs that have ended; of ids that are no run's, none."""
+    ended: set[str] = set()
+    with database.read() as session:
+        for some in chunks(sorted(run_ids)):
+            query = select(SqlTrainingRun.id).where(SqlTrainingRun.id.in_(some))
+            ended |= set(session.scalars(query.where(SqlTrainingRun.finished_at.is_not(None))))
+    return ended
+
+
 def runs_without_worker(database: Database, *, now: datetime) -> list[TrainingRun]:
     """Return active runs that no living process works on and whose next attempt is due, the oldest first."""
-    is_due = or_(SqlTrainingRun.retry_at.is_(None), SqlTrainingRun.retry_at <= now)
-    query = select(SqlTrainingRun).where(SqlTrainingRun.active_project_id.is_not(None), is_due)
+    query = select(SqlTrainingRun).where(SqlTrainingRun.active_project_id.is_not(None), _is_due(now))
     return _runs(database, query.where(is_free(SqlTrainingRun, now)).order_by(SqlTrainingRun.created_at))
 
 
 def claim_run(database: Database, run_id: str, *, owner: str, now: datetime) -> TrainingRun | None:
-    """Take the lease of an active run, one attempt more; None where it ended or another process holds it."""
+    """Take the lease of an active run, one attempt more.
+
+    None where it has ended, another process holds it, or its next attempt is not due yet.
+    """
     with database.write() as session:
         values = {
             "state": RunState.RUNNING,
             "attempts": SqlTrainingRun.attempts + 1,
             "retry_at": None,
+            "error": None,
         }
-        row = take_lease(session, SqlTrainingRun, run_id, owner=owner, now=now, values=values)
+        row = take_lease(
+            session, SqlTrainingRun, run_id, owner=owner, now=now, values=values, conditions=[_is_due(now)]
+        )
         if row is None:
             return None
         row.started_at = row.started_at or now
@@ -169,7 +185,6 @@ def store_epoch(
         row.epoch = epoch.epoch
         row.checkpoint = asdict(checkpoint)
         row.attempts = 1
-        row.error = None
         values = {"seconds": epoch.seconds, "metrics": dict(epoch.metrics), "finished_at": now}
         upsert(session, _table(SqlTrainingEpoch), {"run_id": run_id, "epoch": epoch.epoch, **values})
 
@@ -183,11 +198,25 @@ def list_epochs(database: Database, run_id: str) -> list[EpochMetrics]:
 
 
 def end_attempt(
-    database: Database, run_id: str, *, owner: str, now: datetime, error: str | None, wait: bool
+    database: Database,
+    run_id: str,
+    *,
+    owner: str,
+    now: datetime,
+    error: str | None,
+    wait: bool,
+    is_counted: bool,
 ) -> None:
-    """Give the run back to be gone on with: after a while that grows with the attempts, or at once.
+    """Give the run back to be gone on with.
 
-    An attempt that did not fail (`wait` is false: the worker was told to end) does not count.
+    Args:
+        database: Keeps it.
+        run_id: Of the run.
+        owner: Of its lease.
+        now: The time.
+        error: Why this attempt went no further.
+        wait: Whether the next one comes after a while, which grows with the attempts, or at once.
+        is_counted: Whether this one is among those after which a run fails.
 
     Raises:
         LeaseLost: the lease is another's.
@@ -199,9 +228,10 @@ def end_attempt(
             return
         row.state, row.error, row.owner, row.lease_until = RunState.QUEUED, error, None, None
         if wait:
-            row.retry_at = now + min(_FIRST_WAIT * 2 ** (row.attempts - 1), _LONGEST_WAIT)
-        else:
-            row.attempts = max(0, row.attempts - 1)
+            doublings = min(row.attempts - 1, 10)  # more only make a number too large for a time
+            row.retry_at = now + min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
+        if not is_counted:
+            row.attempts -= 1
 
 
 def end_run(
@@ -232,6 +262,10 @@ def _end(row: SqlTrainingRun, state: RunState, *, error: str | None, now: dateti
     row.owner = row.lease_until = row.active_project_id = row.retry_at = None
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(SqlTrainingRun.retry_at.is_(None), SqlTrainingRun.retry_at <= now)
+
+
 def _runs(database: Database, query: Select[SqlTrainingRun]) -> list[TrainingRun]:
     with database.read() as session:
         return [_to_entity(row) for row in session.scalars(query)]
@@ -248,15 +282,15 @@ def _to_entity(row: SqlTrainingRun) -> TrainingRun:
         name: tuple(getattr(row, name)) for name in ("warnings", "notes", "verdict_reasons")
     }
     same = (
-        "id project_id reason base base_weights snapshot epoch epochs batch seconds attempts retry_at error "
-        "version device is_cancel_asked created_at started_at finished_at"
+        "id project_id reason base base_weights base_digest snapshot epoch epochs batch seconds attempts "
+        "retry_at error version compared_with device is_cancel_asked created_at started_at finished_at"
     ).split()
     return TrainingRun(
         state=RunState(row.state),
         phase=Phase(row.phase),
-        # A setting that is gone since then must not keep an old run from being shown.
-        settings=TrainingSettings.model_validate(
-            {name: value for name, value in row.settings.items() if name in TrainingSettings.model_fields}
+        # Checked when the run began. What is gone or refused since then must not keep it from being shown.
+        settings=TrainingSettings.model_construct(
+            **{name: value for name, value in row.settings.items() if name in TrainingSettings.model_fields}
         ),
         checkpoint=_CHECKPOINT.validate_python(row.checkpoint),
         verdict=Verdict(row.verdict) if row.verdict else None,

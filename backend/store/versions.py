@@ -27,7 +27,7 @@ def next_number(session: Session, project_id: int) -> int:
 
 
 def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoint, *, now: datetime) -> None:
-    """Remember a run's version and what its weights say of themselves; a run that did so before has its own.
+    """Remember a run's version and what its weights say of themselves.
 
     Args:
         session: A write transaction.
@@ -44,15 +44,21 @@ def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoin
         "first_seen_at": now,
     }
     insert_ignoring(session, _table(SqlModelVersion), [served])
-    known = select(SqlTrainedVersion.version).where(SqlTrainedVersion.run_id == version.run_id)
-    if session.scalar(known) is None:
-        row = {
-            **asdict(version),
-            "controls": list(version.controls),
-            "comparison": _COMPARISON.dump_python(version.comparison, mode="json"),
-        }
-        session.add(SqlTrainedVersion(**row))
-        session.flush()
+    row = {
+        **asdict(version),
+        "controls": list(version.controls),
+        "comparison": _COMPARISON.dump_python(version.comparison, mode="json"),
+    }
+    session.add(SqlTrainedVersion(**row))
+    session.flush()
+
+
+def judge_again(session: Session, version: TrainedVersion) -> None:
+    """Store another comparison of a run's version, and its state by it unless it has served meanwhile."""
+    row = session.get_one(SqlTrainedVersion, version.version, with_for_update=True)
+    row.comparison = _COMPARISON.dump_python(version.comparison, mode="json")
+    if row.state in (VersionState.CANDIDATE, VersionState.REJECTED):
+        row.state = version.state
 
 
 def list_trained(database: Database, project_id: int) -> list[TrainedVersion]:
@@ -79,6 +85,13 @@ def list_judged(database: Database, project_id: int) -> list[ListedVersion]:
             )
             for row, counts, verdict, reasons in session.execute(query)
         ]
+
+
+def projects_with_versions(database: Database) -> list[int]:
+    """Return the projects that a version was made for, by id."""
+    query = select(SqlTrainedVersion.project_id).distinct().order_by(SqlTrainedVersion.project_id)
+    with database.read() as session:
+        return list(session.scalars(query))
 
 
 def get_trained(database: Database, version: str) -> TrainedVersion:

@@ -3,6 +3,7 @@
 TRAIN_JOB = "retrain.jobs.train"
 CONSIDER_JOB = "retrain.jobs.consider_training"
 ALERTS_JOB = "retrain.jobs.check_alerts"
+TIDY_JOB = "retrain.jobs.tidy"
 # How a run's warning begins that tells of images which are missing.
 MISSING_IMAGES = "The images of "
 
@@ -22,6 +23,19 @@ def run_folder(run_id: str) -> str:
     return f"runs/{run_id}"
 
 
-def version_artifact(project_id: int, number: int) -> str:
-    """Return where a version's weights are kept. The file's stem begins the version's name."""
-    return f"versions/{project_id}/project-{project_id}-v{number}.pt"
+def versions_folder(project_id: int) -> str:
+    """Return the folder of the weights of a project's versions."""
+    return f"versions/{project_id}"
+
+
+def version_artifact(project_id: int, number: int, run_id: str) -> str:
+    """Return where the weights of a run's version are kept. The file's stem begins the version's name.
+
+    In a folder of the run's own: one that was thought dead may write for the same number as the next run.
+    """
+    return f"{versions_folder(project_id)}/{run_id}/project-{project_id}-v{number}.pt"
+
+
+def run_of_artifact(name: str) -> str:
+    """Return the id of the run whose version's weights are kept under that name."""
+    return name.split("/")[-2]

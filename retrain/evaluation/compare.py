@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from backend.entities import Image
 from backend.inference.checkpoint import Checkpoint
 from backend.store.database import chunks
+from backend.store.versions import list_trained
 from backend.training.entities import (
     Comparison,
     EpochMetrics,
@@ -21,7 +22,6 @@ from retrain.evaluation.outcomes import ImageOutcomes, Outcomes, gather_outcomes
 from retrain.evaluation.overfitting import describe_overfitting
 from retrain.evaluation.predictor import Predictor, load_image, project_controls
 from retrain.evaluation.scoring import best_threshold, score_model
-from retrain.training.device import training_device
 
 _LATENCY_IMAGES = 20
 
@@ -33,6 +33,7 @@ def compare(
     challenger: Checkpoint,
     champion: Checkpoint | None,
     epochs: Sequence[EpochMetrics],
+    device: str,
 ) -> Comparison:
     """Return how both models do on the test split, each at the threshold that is best for it on val.
 
@@ -44,29 +45,36 @@ def compare(
         challenger: The new model.
         champion: The one in service; None where there is none.
         epochs: Of the challenger's training.
+        device: torch device.
 
     Raises:
         RunCancelled, RunInterrupted, LeaseLost: the run should not go on.
         ArtifactError, MediaError: an image cannot be had.
-        ModelError, TrainingFailed: a model cannot be loaded on the run's device.
+        ModelError: a model cannot be loaded on the device.
     """
-    return _Evaluation(context, snapshot, [challenger] if champion is None else [challenger, champion]).run(
-        epochs
-    )
+    checkpoints = [challenger] if champion is None else [challenger, champion]
+    return _Evaluation(context, snapshot, checkpoints, device=device).run(epochs)
 
 
 class _Evaluation:
     """One comparison: the challenger comes first, then the champion if there is one."""
 
-    def __init__(self, context: RunContext, snapshot: Snapshot, checkpoints: Sequence[Checkpoint]) -> None:
+    def __init__(
+        self, context: RunContext, snapshot: Snapshot, checkpoints: Sequence[Checkpoint], *, device: str
+    ) -> None:
         services = context.services
         self._context, self._snapshot = context, snapshot
         self._target = snapshot.target
         self._batch = services.settings.predict_batch
         self._threshold = services.settings.score_threshold
-        device = training_device(context.settings.retrain_device)
+        trained = {each.version for each in list_trained(services.database, snapshot.project_id)}
         controls = project_controls(services.database, snapshot.project_id)
-        self._models = [Predictor(each, self._target, controls, device=device) for each in checkpoints]
+        # Classes of the project's own versions are its labels, as when they serve.
+        own = [place == 0 or each.version in trained for place, each in enumerate(checkpoints)]
+        self._models = [
+            Predictor(each, self._target, () if is_own else controls, device=device)
+            for each, is_own in zip(checkpoints, own, strict=True)
+        ]
 
     def run(self, epochs: Sequence[EpochMetrics]) -> Comparison:
         test, val = self._side(Side.TEST), self._side(Side.VAL)

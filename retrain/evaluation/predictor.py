@@ -25,7 +25,7 @@ class Predictor:
     Args:
         checkpoint: Of the model.
         target: What it is to find.
-        controls: Of the project's labeling config.
+        controls: Of the project's labeling config; none for a model whose classes are the labels.
         device: auto, cpu, cuda:0, mps.
 
     Raises:

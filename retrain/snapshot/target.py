@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from backend.entities import ControlTag
 from backend.errors import LabelConfigError
-from backend.labelstudio.label_config import flag, model_tasks
+from backend.labelstudio.label_config import flag, takes_masks_of_boxes
+from backend.sam.output import tags_to_fill
 from backend.training.entities import TrainingTarget
 
 _TASKS = {"PolygonLabels": "segment", "BrushLabels": "segment", "Choices": "classify"}
@@ -17,7 +18,9 @@ def training_target(controls: Sequence[ControlTag]) -> TrainingTarget:
 
     Tags with model_train="true" go before all others. Tags of the same task, image and `model_path` join the
     first one: one model learns the labels of them all. Boxes with key points on their image, from the same
-    weights, make a pose; the boxes' labels are its classes then.
+    weights, make a pose; the boxes' labels are its classes then. A tag that takes masks of boxes learns the
+    boxes; beside tags of boxes it does so only where they have no label in common, since both would show the
+    same thing and a model that learns it twice finds it twice.
 
     Args:
         controls: Of the labeling config, in document order.
@@ -25,7 +28,7 @@ def training_target(controls: Sequence[ControlTag]) -> TrainingTarget:
     Raises:
         LabelConfigError: no tag can be trained, or its attributes contradict each other.
     """
-    usable = [control for control in controls if model_tasks(control)]
+    usable = tags_to_fill(controls)
     chosen = [control for control in usable if flag(control, "model_train")] or usable
     obstacles = {control.name: _obstacle(control, usable) for control in chosen}
     candidates = [control for control in chosen if obstacles[control.name] is None]
@@ -39,14 +42,20 @@ def training_target(controls: Sequence[ControlTag]) -> TrainingTarget:
         boxes = _joined(lead, [c for c in candidates if _is_upright(c)])
         return _target("pose", lead, boxes, points=points)
     task = _task(lead)
-    return _target(task, lead, _joined(lead, [c for c in candidates if _task(c) == task]))
+    same = [c for c in candidates if _task(c) == task]
+    return _target(task, lead, _joined(lead, [c for c in same if not _shows_the_same(c, lead)]))
+
+
+def _shows_the_same(control: ControlTag, lead: ControlTag) -> bool:
+    is_masks = takes_masks_of_boxes(control) != takes_masks_of_boxes(lead)
+    return is_masks and bool(set(control.labels) & set(lead.labels))
 
 
 def _task(control: ControlTag) -> str | None:
     """Return what a model for the tag alone is; None for key points, which need boxes."""
     if control.type == _BOXES:
         return "detect" if _is_upright(control) else "obb"
-    return _TASKS.get(control.type)
+    return "detect" if takes_masks_of_boxes(control) else _TASKS.get(control.type)
 
 
 def _is_upright(control: ControlTag) -> bool:

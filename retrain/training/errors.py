@@ -41,8 +41,8 @@ def not_stored(error: Exception, *, epoch: int) -> TrainingFailed:
     """Return what to say where the checkpoint of an epoch could not be written."""
     advice = "Free space under DATA_DIR and ARTIFACT_URL" if is_disk_full(error) else "Look at ARTIFACT_URL"
     return TrainingFailed(
-        f"The checkpoint of epoch {epoch} could not be stored: {str(error).rstrip('.')}. {advice}; the run "
-        "goes on after the epoch before it, whose checkpoint is still there."
+        f"The checkpoint of epoch {epoch} could not be stored: {str(error).rstrip('.')}. {advice}. "
+        "The checkpoint of the epoch before it is still there."
     )
 
 
@@ -54,5 +54,5 @@ def failure_of(error: Exception, *, epoch: int) -> TrainingFailed:
     words = str(error)[:500] or "no words"
     return TrainingFailed(
         f"ultralytics stopped in epoch {epoch + 1}: {type(error).__name__}: {words}. Look at the snapshot's "
-        "warnings and at TRAIN_OPTIONS; the run is tried again."
+        "warnings and at TRAIN_OPTIONS."
     )

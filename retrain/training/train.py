@@ -9,15 +9,16 @@ from typing import Any
 import structlog
 from sqlalchemy import delete
 
+from backend.errors import AppError
 from backend.inference.checkpoint import read_checkpoint
 from backend.serving_mark import ServingMark
+from backend.store.leases import LeaseLost
 from backend.store.runs import hold_run
 from backend.store.training_tables import SqlTrainingEpoch
 from backend.training.entities import TrainingTarget
-from retrain.context import RunContext, now
+from retrain.context import RunCancelled, RunContext, RunInterrupted, now
 from retrain.training.checkpoints import CheckpointKeeper, CheckpointLost
 from retrain.training.courtesy import Courtesy
-from retrain.training.device import training_device
 from retrain.training.errors import TrainingFailed, failure_of, is_out_of_memory
 from retrain.training.logs import keep_event_files
 from retrain.training.options import training_arguments
@@ -31,7 +32,13 @@ _DEFAULT_IMAGE_SIZE = 640
 
 
 def train(
-    context: RunContext, *, data: Path, base: Path, base_is_champion: bool, target: TrainingTarget
+    context: RunContext,
+    *,
+    data: Path,
+    base: Path,
+    base_is_champion: bool,
+    target: TrainingTarget,
+    device: str,
 ) -> None:
     """Train until the run's checkpoint is its last; an earlier attempt's epochs are not done again.
 
@@ -41,6 +48,7 @@ def train(
         base: Weights to start from.
         base_is_champion: Whether they are the project's champion, which the new model may be held near.
         target: What the model learns.
+        device: torch device.
 
     Raises:
         RunCancelled, RunInterrupted, LeaseLost: it stops here; the last finished epoch is stored.
@@ -48,14 +56,23 @@ def train(
     """
     if _has_ended(context):
         return
-    Training(context, data=data, base=base, base_is_champion=base_is_champion, target=target).run()
+    Training(
+        context, data=data, base=base, base_is_champion=base_is_champion, target=target, device=device
+    ).run()
 
 
 class Training:
     """One attempt at the training of a run; see `train`."""
 
     def __init__(
-        self, context: RunContext, *, data: Path, base: Path, base_is_champion: bool, target: TrainingTarget
+        self,
+        context: RunContext,
+        *,
+        data: Path,
+        base: Path,
+        base_is_champion: bool,
+        target: TrainingTarget,
+        device: str,
     ) -> None:
         self._context = context
         self._base = _checked_base(base, target)
@@ -63,7 +80,7 @@ class Training:
         # ultralytics tells loggers the folder's name as that of the run.
         self._save_dir = context.folder / f"run-{context.run.id}"
         self._keeper = CheckpointKeeper(context.services.artifacts, context.run.id)
-        self._device = training_device(context.settings.retrain_device)
+        self._device = device
         self._arguments = training_arguments(
             context.run,
             data=data,
@@ -96,13 +113,17 @@ class Training:
         except CheckpointLost as lost:
             self._begin_anew(str(lost))
             return True
-        except (RuntimeError, ValueError, TypeError, AssertionError, OSError, MemoryError) as error:
+        except (AppError, RunCancelled, RunInterrupted, LeaseLost):
+            raise
+        # The boundary of a library: OpenCV, for one, has errors of a kind of its own.
+        except Exception as error:
             if _has_ended(self._context):  # its best weights are kept; the rest was for loggers alone
                 log.warning("training_end_failed", run=self._context.run.id, detail=str(error))
             elif is_out_of_memory(error):
                 log.warning("training_memory_short", run=self._context.run.id, detail=str(error)[:500])
                 return False
             else:
+                log.warning("training_stopped", run=self._context.run.id, exc_info=True)
                 raise failure_of(error, epoch=self._context.run.epoch) from error
         return True
 
@@ -145,7 +166,10 @@ class Training:
         session.add_to(model)
         model.train(**self._arguments, **attempt)
         if not _has_ended(context):
-            raise TrainingFailed("ultralytics ended the training before its last epoch; it is gone on with.")
+            raise TrainingFailed(
+                f"ultralytics ended the training after epoch {context.run.epoch} of {context.run.epochs}. "
+                "Look at the run's notes and at TRAIN_OPTIONS."
+            )
 
     def _begin_anew(self, reason: str) -> None:
         context = self._context
@@ -153,7 +177,7 @@ class Training:
         context.note(f"Training began anew after epoch {context.run.epoch}: {reason}")
         with context.services.database.write() as session:
             row = hold_run(session, context.run.id, owner=context.owner, now=now())
-            row.checkpoint, row.epoch = None, 0
+            row.checkpoint, row.epoch, row.seconds = None, 0, 0.0
             session.execute(delete(SqlTrainingEpoch).where(SqlTrainingEpoch.run_id == context.run.id))
         context.reload()
 

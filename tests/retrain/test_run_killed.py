@@ -136,6 +136,12 @@ def forget_lease(database: Database) -> None:
         session.execute(update(SqlTrainingRun).values(lease_until=datetime(2020, 1, 1, tzinfo=UTC)))
 
 
+def forget_wait(database: Database) -> None:
+    """Let the time pass after which a failed attempt is followed by another one."""
+    with database.write() as session:
+        session.execute(update(SqlTrainingRun).values(retry_at=None))
+
+
 def finished(services: Services, run_id: str) -> TrainingRun:
     """Return the run, which has ended well, once, and left nothing behind."""
     run = get_run(services.database, run_id)
@@ -207,6 +213,7 @@ def test_full_disk_costs_an_attempt_and_no_epoch(
     assert (run.state, run.epoch) == (RunState.QUEUED, 1)
     assert run.error is not None and "No space left on device" in run.error
     filler.unlink()
+    forget_wait(services.database)
     assert attempt(settings, run_id) == 0
     run = get_run(services.database, run_id)
     assert (run.state, run.error, run.epoch) == (RunState.DONE, None, 3)
@@ -221,4 +228,4 @@ def test_process_that_dies_again_and_again_ends_the_run_with_a_reason(
     assert attempt(settings, run_id) == 0
     run = get_run(services.database, run_id)
     assert run.state == RunState.FAILED and run.error is not None
-    assert "died 1 times in the phase snapshot" in run.error
+    assert "died in the phase snapshot, in the last of 1 attempts" in run.error

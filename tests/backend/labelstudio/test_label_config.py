@@ -166,6 +166,20 @@ def test_config_cannot_read_files_of_this_machine() -> None:
         pytest.param("Choices", {}, {"classify"}, id="classes of the whole image"),
         pytest.param("EllipseLabels", {}, set(), id="a tag that no model fills"),
         pytest.param("RectangleLabels", {"model_skip": "True"}, set(), id="skipped"),
+        pytest.param(
+            "BrushLabels",
+            {"sam_from_boxes": "true"},
+            {"detect", "obb", "segment", "pose"},
+            id="masks of boxes",
+        ),
+        pytest.param(
+            "PolygonLabels",
+            {"sam_from_boxes": "true"},
+            {"detect", "obb", "segment", "pose"},
+            id="polygons of boxes",
+        ),
+        pytest.param("Choices", {"sam_from_boxes": "true"}, {"classify"}, id="no masks to be had"),
+        pytest.param("BrushLabels", {"sam_from_boxes": "true", "model_skip": "1"}, set(), id="boxes skipped"),
     ],
 )
 def test_tag_is_filled_by_models_that_find_what_it_holds(

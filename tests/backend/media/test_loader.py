@@ -272,3 +272,26 @@ def test_file_comes_as_it_is_from_network_cache_and_data_uri(
         data, image = loader.load_file(value, task_id=TASK)
         assert data == PICTURE and is_picture(image)
     assert len(image_server.seen) == 1
+
+
+def test_file_alone_is_read_without_decoding_where_it_is_kept(
+    loader: MediaLoader, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_server.serve("/data/a.png", PICTURE)
+    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
+    monkeypatch.setattr("backend.media.loader.decode_image", None)
+    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
+    assert len(image_server.seen) == 1
+
+
+def test_file_alone_is_decoded_before_it_is_kept(loader: MediaLoader, image_server: ImageServer) -> None:
+    image_server.serve("/data/a.png", b"no image")
+    with pytest.raises(MediaError, match="no readable image"):
+        loader.read_file("/data/a.png", task_id=TASK)
+    image_server.serve("/data/a.png", PICTURE)
+    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
+
+
+def test_file_alone_comes_from_the_tasks_data(loader: MediaLoader) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    assert is_picture(loader.decode(loader.read_file(uri, task_id=None)))

@@ -87,7 +87,7 @@ def store_version(
     add_snapshot(database, snapshot, counts={"images": images})
     with database.write() as session:
         number = next_number(session, project_id)
-        name = version_artifact(project_id, number)
+        name = version_artifact(project_id, number, run_id)
         artifacts.put_file(weights, name)
         checkpoint = read_checkpoint(artifacts.fetch(name))
         version = TrainedVersion(

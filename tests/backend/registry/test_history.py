@@ -4,7 +4,7 @@ import pytest
 
 from backend.registry.history import champions_before
 
-ALL = {"v1", "v2", "v3"}
+ALL = {"v1", "v2", "v3", "v4"}
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,27 @@ def test_rollback_walks_back_the_promotions(moves: list[str | None], before: lis
     assert champions_before(moves, servable=ALL) == before
 
 
-def test_version_without_weights_is_passed_over() -> None:
-    moves = ["v1", "v2", "v3"]
-    assert champions_before(moves, servable={"v1", "v3"}) == ["v1", None]
-    # And passing it over is a rollback like another: the next one goes on from there.
-    assert champions_before([*moves, "v1"], servable={"v1", "v3"}) == [None]
+@pytest.mark.parametrize(
+    ("moves", "gone", "before"),
+    [
+        pytest.param(["v1", "v2", "v3"], {"v2"}, ["v1", None], id="is passed over"),
+        pytest.param(["v1", "v2", "v3", "v4"], {"v1", "v2", "v3"}, [None], id="several are"),
+        pytest.param(
+            ["v1", "v2", "v1", "v3", "v2"], {"v1"}, ["v3", None], id="does not change what was taken back"
+        ),
+        pytest.param(
+            ["v1", "v2", "v3", "v4", "v3", "v1"], {"v2"}, [None], id="was passed over by a rollback"
+        ),
+        pytest.param(
+            ["v1", "v2", "v3", "v1"], {"v2"}, ["v3", "v1", None], id="was not, by an older one promoted anew"
+        ),
+        pytest.param(
+            ["v2", "v1", "v3", "v2", "v4", "v2"], {"v1", "v3"}, [None], id="lies between twice the same"
+        ),
+        pytest.param(
+            ["v2", "v1", "v3", "v2", "v4", "v2", None], {"v1", "v3"}, [], id="and the rollback from there"
+        ),
+    ],
+)
+def test_version_without_weights(moves: list[str | None], gone: set[str], before: list[str | None]) -> None:
+    assert champions_before(moves, servable=ALL - gone) == before

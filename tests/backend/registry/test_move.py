@@ -62,7 +62,7 @@ def test_moving_to_no_version_is_back_to_the_settings(
     database: Database, make_versions: MakeVersions
 ) -> None:
     [first] = make_versions(1)
-    assert not move(database, None)
+    assert not move(database, None) and alias_moves(database) == {}
     move(database, first.version)
     assert move(database, None)
     assert champion_of(database, PROJECT) is None

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from backend.errors import LabelConfigError, ModelError
-from backend.inference.checkpoint import Checkpoint, read_checkpoint
+from backend.inference.checkpoint import Checkpoint, ServedChampion, read_checkpoint
 from backend.inference.manager import ModelManager
 from backend.inference.plan import UNTRAINED, Planner
-from backend.registry.champions import ServedChampion
 from tests.backend.engines import FixedEngine
+from tests.backend.inference.test_checkpoint import model, saved, write
 from tests.backend.registry.makers import PROJECT
 from tests.backend.tiny_model import save_tiny_weights
 
@@ -40,8 +40,9 @@ def make_planner(tiny_weights: Path, tmp_path: Path) -> Iterator[Callable[..., P
         yield make
 
 
-def tag(name: str, label: str, attributes: str = "", kind: str = "RectangleLabels") -> str:
-    return f'<{kind} name="{name}" toName="image" {attributes}><Label value="{label}"/></{kind}>'
+def tag(name: str, label: str, attributes: str = "", *, predicted: str = "") -> str:
+    labels = f'<Label value="{label}" predicted_values="{predicted}"/>'
+    return f'<RectangleLabels name="{name}" toName="image" {attributes}>{labels}</RectangleLabels>'
 
 
 def config(*tags: str) -> str:
@@ -83,6 +84,9 @@ def test_champion_goes_before_the_weights_that_its_tag_names(
         pytest.param(config(tag("a", "Car", 'model_obb="true"'), tag("b", "Car")), id="of another task"),
         pytest.param(config(tag("a", "Person"), tag("b", "Car")), id="without a common label"),
         pytest.param(config(tag("a", "Lion", 'model_skip="true"'), tag("b", "Car")), id="skipped"),
+        pytest.param(
+            config(tag("a", "Big cat", predicted="Lion"), tag("b", "Car")), id="whose label was renamed since"
+        ),
     ],
 )
 def test_champion_does_not_fill_a_tag_that_it_does_not_fit(
@@ -90,6 +94,33 @@ def test_champion_does_not_fill_a_tag_that_it_does_not_fit(
 ) -> None:
     planner = make_planner(ServedChampion(lions, ("a",)))
     assert planner.plan(xml, PROJECT).version == tiny_checkpoint.version
+
+
+def test_trained_class_is_its_label_whatever_predicted_values_say(
+    make_planner: Callable[..., Planner], lions: Checkpoint
+) -> None:
+    labels = '<Label value="Car" predicted_values="car,lion"/><Label value="Lion"/>'
+    both = f'<RectangleLabels name="a" toName="image">{labels}</RectangleLabels>'
+    planner = make_planner(ServedChampion(lions, ("a", "b")))
+    [first, second] = planner.plan(config(both, tag("b", "Car", predicted="Lion")), PROJECT).tags
+    assert first.label_map == {"Lion": "Lion", "Car": "Car"}
+    assert second.label_map == {"Car": "Car"}
+
+
+def test_trained_pose_has_its_key_points_whatever_class_they_were_of_before(
+    make_planner: Callable[..., Planner], tmp_path: Path
+) -> None:
+    names = {0: "Human", 1: "Dog"}
+    weights = write(tmp_path / "project-7-v1.pt", saved(entry=model("PoseModel", names)))
+    xml = config(
+        tag("a", "Human", predicted="person"),
+        '<KeyPointLabels name="point" toName="image">'
+        '<Label value="nose" predicted_values="person" model_index="0"/></KeyPointLabels>',
+    )
+    planner = make_planner(ServedChampion(read_checkpoint(weights), ("a", "point")))
+    [boxes, points] = planner.plan(xml, PROJECT).tags
+    assert boxes.label_map == {"Human": "Human"}
+    assert points.points == {"Human": {0: "nose"}, "Dog": {0: "nose"}} and points.label_map == {}
 
 
 def test_default_weights_may_be_missing_where_the_champion_fills_all(

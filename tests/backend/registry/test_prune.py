@@ -17,6 +17,7 @@ from backend.store.runs import create_run
 from backend.store.training_tables import SqlTrainingRun
 from backend.store.versions import list_trained
 from backend.training.entities import TrainedVersion
+from backend.training.names import version_artifact
 from backend.training_settings import TrainingSettings
 from tests.backend.registry.makers import NOW, PROJECT, without_weights
 
@@ -34,7 +35,7 @@ def kept(database: Database) -> list[int]:
 
 
 def files(artifacts: ArtifactStore) -> list[str]:
-    return [Path(name).stem.rpartition("-v")[2] for name in artifacts.names("versions")]
+    return sorted(Path(name).stem.rpartition("-v")[2] for name in artifacts.names("versions"))
 
 
 def test_newest_stay_and_the_rest_goes(
@@ -104,9 +105,21 @@ def test_weights_that_a_run_has_just_stored_stay(
     database: Database, artifacts: ArtifactStore, make_versions: MakeVersions
 ) -> None:
     make_versions(2)
-    artifacts.put_bytes(b"not in any row yet", "versions/7/project-7-v3.pt")
+    with database.write() as session:
+        run_id = create_run(session, PROJECT, reason="", settings=TrainingSettings(), now=NOW)
+    assert run_id is not None
+    artifacts.put_bytes(b"not in any row yet", version_artifact(PROJECT, 3, run_id))
     prune_project(database, artifacts, PROJECT, keep=1)
     assert files(artifacts) == ["2", "3"]
+
+
+def test_weights_that_an_ended_run_made_no_version_of_go(
+    database: Database, artifacts: ArtifactStore, make_versions: MakeVersions
+) -> None:
+    [first] = make_versions(1)
+    artifacts.put_bytes(b"never in any row", version_artifact(PROJECT, 2, first.run_id))
+    prune_project(database, artifacts, PROJECT, keep=1)
+    assert files(artifacts) == ["1"]
 
 
 def test_other_projects_versions_stay(

@@ -107,6 +107,26 @@ def test_rollback_to_the_settings_ends_the_job_of_the_version_before(
     assert start(database, queue) is None and get_job(database, running.id).is_cancel_asked
 
 
+def test_rollback_to_the_settings_ends_a_job_of_an_even_earlier_version(
+    database: Database, queue: JobQueue, make_versions: MakeVersions
+) -> None:
+    first, second = make_versions(2)
+    promote(database, first.version, prelabel=False)
+    running = begin_job(database, first.version)
+    promote(database, second.version, prelabel=False)
+    promote(database, None)
+    assert start(database, queue) is None and get_job(database, running.id).is_cancel_asked
+
+
+def test_job_of_the_weights_of_the_settings_is_joined_after_a_rollback_to_them(
+    database: Database, queue: JobQueue, make_versions: MakeVersions
+) -> None:
+    promote(database, make_versions(1)[0].version, prelabel=False)
+    promote(database, None)
+    running = begin_job(database, "yolo11n-0ebbc80d")
+    assert start(database, queue) == running.id
+
+
 @pytest.mark.parametrize("options", [UNREVIEWED, JobOptions()], ids=["unreviewed tasks", "all tasks"])
 def test_job_of_the_new_model_is_joined(
     database: Database, queue: JobQueue, make_versions: MakeVersions, options: JobOptions
@@ -125,6 +145,7 @@ def test_job_that_waits_for_a_worker_is_joined(
     assert waiting is not None and start(database, queue) == waiting.id
 
 
+@pytest.mark.parametrize("is_new", [True, False], ids=["of the new model", "of the model before"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -133,11 +154,11 @@ def test_job_that_waits_for_a_worker_is_joined(
     ],
 )
 def test_job_of_some_tasks_is_waited_for(
-    database: Database, queue: JobQueue, make_versions: MakeVersions, options: JobOptions
+    database: Database, queue: JobQueue, make_versions: MakeVersions, options: JobOptions, is_new: bool
 ) -> None:
     [first] = make_versions(1)
     promote(database, first.version)
-    running = begin_job(database, first.version, options)
+    running = begin_job(database, first.version if is_new else "yolo11n-0ebbc80d", options)
     assert start(database, queue) is None and not get_job(database, running.id).is_cancel_asked
     end_job(database, running.id, JobState.DONE, owner="me", now=NOW)
     assert start(database, queue) not in (None, running.id)

@@ -1,6 +1,8 @@
 """Artifacts: whole or not at all, the same in a folder and elsewhere, and never outside of their place."""
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +45,44 @@ def test_names_are_those_of_all_files_below_a_folder(store: ArtifactStore) -> No
         store.put_bytes(b"x", name)
     assert store.names("images") == ["images/ab/1.jpg", "images/cd/2.jpg"]
     assert store.names("none") == []
+
+
+def test_folders_are_those_with_files_and_those_without(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "kept"), cache=tmp_path / "cache")
+    assert store.folders("runs") == set()
+    store.put_bytes(b"x", "runs/1/base/x.pt")
+    (tmp_path / "kept/runs/2").mkdir()
+    (tmp_path / "cache/runs/3").mkdir(parents=True)
+    assert store.folders("runs") == {"1", "2", "3"}
+
+
+def test_folders_elsewhere_are_those_of_files_and_of_copies_here(store: ArtifactStore) -> None:
+    store.put_bytes(b"x", "runs/1/last.pt")
+    store.fetch("runs/1/last.pt")
+    assert store.folders("runs") == {"1"}
+
+
+def test_parts_of_killed_writes_are_removed_once_they_are_old(store: ArtifactStore, tmp_path: Path) -> None:
+    store.put_bytes(b"x", "runs/1/last.pt")
+    store.fetch("runs/1/last.pt")
+    old, young = (tmp_path / "cache/runs/1" / f"{name}.part" for name in ("old", "young"))
+    for path in (old, young):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    long_ago = time.time() - 100
+    os.utime(old, (long_ago, long_ago))
+    assert store.remove_parts(older_than=50) == 1
+    assert young.exists() and not old.exists()
+    assert store.read("runs/1/last.pt") == b"x"
+
+
+def test_parts_in_the_folder_itself_are_removed(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "kept"), cache=tmp_path / "cache")
+    store.put_bytes(b"x", "versions/7/a.pt")
+    left = tmp_path / "kept/versions/7/b.pt.1a2b3c4d.part"
+    left.write_bytes(b"half")
+    assert store.remove_parts(older_than=-1) == 1
+    assert store.names("versions") == ["versions/7/a.pt"] and not left.exists()
 
 
 def test_deleted_folder_is_gone_and_may_be_deleted_again(store: ArtifactStore) -> None:

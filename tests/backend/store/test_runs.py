@@ -23,6 +23,7 @@ from backend.store.runs import (
     store_epoch,
     update_run,
 )
+from backend.store.training_tables import SqlTrainingRun
 from backend.training.entities import EpochMetrics, Phase, RunState, SavedCheckpoint
 from backend.training_settings import TrainingSettings
 
@@ -72,6 +73,14 @@ def test_run_keeps_the_settings_it_began_with(database: Database) -> None:
     run = get_run(database, begin(database))
     assert (run.settings.train_epochs, run.epochs, run.batch) == (3, 3, 16)
     assert (run.state, run.phase, run.started_at, run.attempts) == (RunState.RUNNING, Phase.SNAPSHOT, NOW, 1)
+
+
+def test_run_with_settings_that_are_refused_by_now_is_shown_all_the_same(database: Database) -> None:
+    run_id = begin(database)
+    with database.write() as session:
+        row = session.get_one(SqlTrainingRun, run_id)
+        row.settings = {**row.settings, "train_options": "epochs=3", "gone": 1}
+    assert get_run(database, run_id).settings.train_options == "epochs=3"
 
 
 def test_unknown_run_is_not_found(database: Database) -> None:
@@ -124,7 +133,7 @@ def test_progress_counts_attempts_anew(database: Database, progress: str) -> Non
 def test_failed_attempt_waits_longer_each_time(database: Database) -> None:
     run_id, now, waits = begin(database), NOW, []
     for _ in range(3):
-        end_attempt(database, run_id, owner="me", now=now, error="no space", wait=True)
+        end_attempt(database, run_id, owner="me", now=now, error="no space", wait=True, is_counted=True)
         run = get_run(database, run_id)
         assert run.retry_at is not None and run.state == RunState.QUEUED and run.error == "no space"
         assert runs_without_worker(database, now=now) == []
@@ -132,13 +141,42 @@ def test_failed_attempt_waits_longer_each_time(database: Database) -> None:
         now = run.retry_at
         assert [each.id for each in runs_without_worker(database, now=now)] == [run_id]
         claim_run(database, run_id, owner="me", now=now)
-    assert waits == [timedelta(seconds=5 * 2**number) for number in range(3)]
+    assert waits == [timedelta(seconds=30 * 2**number) for number in range(3)]
+
+
+def test_longest_wait_after_a_failed_attempt_is_ten_minutes(database: Database) -> None:
+    run_id = begin(database)
+    update_run(database, run_id, owner="me", now=NOW, attempts=2000)
+    end_attempt(database, run_id, owner="me", now=NOW, error="no space", wait=True, is_counted=True)
+    assert get_run(database, run_id).retry_at == NOW + timedelta(minutes=10)
+
+
+def test_run_that_waits_cannot_be_claimed_before_its_time(database: Database) -> None:
+    run_id = begin(database)
+    end_attempt(database, run_id, owner="me", now=NOW, error="no space", wait=True, is_counted=True)
+    assert claim_run(database, run_id, owner="me", now=NOW + timedelta(seconds=29)) is None
+    assert claim_run(database, run_id, owner="me", now=NOW + timedelta(seconds=30)) is not None
+
+
+def test_new_attempt_knows_nothing_of_the_error_before_it(database: Database) -> None:
+    run_id = begin(database)
+    end_attempt(database, run_id, owner="me", now=NOW, error="no space", wait=True, is_counted=True)
+    claimed = claim_run(database, run_id, owner="me", now=NOW + timedelta(minutes=1))
+    assert claimed is not None and claimed.error is None
+
+
+def test_attempt_that_does_not_count_may_wait_all_the_same(database: Database) -> None:
+    run_id = begin(database)
+    end_attempt(database, run_id, owner="me", now=NOW, error="locked", wait=True, is_counted=False)
+    run = get_run(database, run_id)
+    assert (run.attempts, run.retry_at, run.error) == (0, NOW + timedelta(seconds=30), "locked")
 
 
 def test_attempt_that_a_stopping_worker_gave_back_does_not_count(database: Database) -> None:
     run_id = begin(database)
-    end_attempt(database, run_id, owner="me", now=NOW, error=None, wait=False)
+    end_attempt(database, run_id, owner="me", now=NOW, error=None, wait=False, is_counted=False)
     assert get_run(database, run_id).attempts == 0
+    assert get_run(database, run_id).retry_at is None
     assert [run.id for run in runs_without_worker(database, now=NOW)] == [run_id]
 
 
@@ -154,7 +192,7 @@ def test_running_run_hears_the_wish_to_cancel_with_its_next_renewal(database: Da
     assert renew_run(database, run_id, owner="me", now=NOW) is False
     ask_to_cancel_run(database, run_id, now=NOW)
     assert renew_run(database, run_id, owner="me", now=NOW) is True
-    end_attempt(database, run_id, owner="me", now=NOW, error=None, wait=False)
+    end_attempt(database, run_id, owner="me", now=NOW, error=None, wait=False, is_counted=False)
     assert get_run(database, run_id).state == RunState.CANCELLED
 
 

@@ -21,6 +21,7 @@ from retrain.evaluation.compare import compare
 from retrain.evaluation.findings import found_regions
 from retrain.evaluation.predictor import load_image
 from retrain.gate import decide
+from tests.backend.registry.makers import store_version
 from tests.retrain.dataset.snapshots import LABELS, example, snapshot, target
 from tests.retrain.evaluation.conftest import NOW, PROJECT, MakeContext
 
@@ -84,7 +85,7 @@ def snapshot_of(services: Services, teacher: Checkpoint, *, val: int = VAL, test
 def compared(
     context: RunContext, taken: Snapshot, challenger: Checkpoint, champion: Checkpoint | None
 ) -> Comparison:
-    return compare(context, taken, challenger=challenger, champion=champion, epochs=[])
+    return compare(context, taken, challenger=challenger, champion=champion, epochs=[], device="cpu")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -170,22 +171,43 @@ def test_images_without_a_class_are_no_test_of_a_classifier(
     assert (found.images, found.challenger.map50_95) == (TEST, 1.0)
 
 
-def test_labeling_config_names_the_classes_of_an_older_model(
-    context: RunContext, services: Services, checkpoint_of: Callable[..., Checkpoint]
-) -> None:
-    older = checkpoint_of("detect", "older", classes=("auto", "human", "lamp"))
-    taken = snapshot_of(services, older)
-    assert compared(context, taken, older, None).challenger.map50_95 == 0
+def store_config(services: Services, *names: str) -> None:
+    """Let the project's labeling config name a class for each label."""
     tags = "".join(
         f'<Label value="{label}" predicted_values="{name}"/>'
-        for label, name in zip(LABELS, older.class_names, strict=True)
+        for label, name in zip(LABELS, names, strict=True)
     )
     config = (
         f'<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">{tags}'
         "</RectangleLabels></View>"
     )
     store_project(services.database, PROJECT, label_config=config, model_version=None, now=NOW)
-    assert compared(context, taken, older, None).challenger.map50_95 > GOOD
+
+
+def test_labeling_config_names_the_classes_of_an_older_model(
+    context: RunContext, services: Services, checkpoint_of: Callable[..., Checkpoint]
+) -> None:
+    older = checkpoint_of("detect", "older", classes=("auto", "human", "lamp"))
+    new, taken = checkpoint_of("detect", "new", seed=8), snapshot_of(services, older)
+    found = compared(context, taken, new, older)
+    assert found.champion is not None and found.champion.map50_95 == 0
+    store_config(services, *older.class_names)
+    found = compared(context, taken, new, older)
+    assert found.champion is not None and found.champion.map50_95 > GOOD
+
+
+def test_versions_of_the_project_call_things_by_their_labels_whatever_the_config_names(
+    make_context: MakeContext, services: Services, checkpoint_of: Callable[..., Checkpoint]
+) -> None:
+    good = checkpoint_of("detect", "good")
+    own = store_version(services.database, services.artifacts, PROJECT, good.path)
+    assert own.artifact is not None
+    champion = read_checkpoint(services.artifacts.fetch(own.artifact))
+    taken = snapshot_of(services, good)
+    store_config(services, *LABELS[1:], LABELS[0])  # as classes of foreign weights may be called
+    found = compared(make_context(), taken, good, champion)
+    assert found.champion is not None
+    assert min(found.challenger.map50_95, found.champion.map50_95) > GOOD
 
 
 def test_missing_image_is_said(

@@ -51,6 +51,7 @@ def test_mean_average_precision_is_that_of_ultralytics(context: RunContext, quie
         challenger=read_checkpoint(assets / "weights" / "yolov8n.pt"),
         champion=None,
         epochs=[],
+        device="cpu",
     )
     print(f"{found.images} images, {found.objects} objects, {found.challenger}")
     assert found.challenger.map50 == pytest.approx(MAP50, abs=CLOSE)

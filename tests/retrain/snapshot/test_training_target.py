@@ -32,6 +32,10 @@ def tag(kind: str, name: str, *labels: str, image: str = "image", **attributes: 
         pytest.param(tag("RectangleLabels", "r", "car", model_obb="true"), "obb", id="rotated boxes"),
         pytest.param(tag("PolygonLabels", "p", "car"), "segment", id="outlines"),
         pytest.param(tag("BrushLabels", "b", "car"), "segment", id="masks"),
+        pytest.param(tag("BrushLabels", "b", "car", sam_from_boxes="true"), "detect", id="masks of boxes"),
+        pytest.param(
+            tag("PolygonLabels", "p", "car", sam_from_boxes="true"), "detect", id="outlines of boxes"
+        ),
         pytest.param(tag("Choices", "c", "sun", "rain"), "classify", id="classes of the image"),
     ],
 )
@@ -63,6 +67,25 @@ def test_skipped_tag_is_not_trained() -> None:
         tag("RectangleLabels", "box", "car", model_skip="true"), tag("PolygonLabels", "outline", "bus")
     )
     assert found.controls == ("outline",)
+
+
+def test_masks_of_boxes_join_boxes_unless_they_have_a_label_in_common() -> None:
+    found = target_of(
+        tag("RectangleLabels", "box", "car"),
+        tag("BrushLabels", "of cars too", "car", "bus", sam_from_boxes="true"),
+        tag("BrushLabels", "of trees", "tree", sam_from_boxes="true"),
+        tag("RectangleLabels", "box of cars too", "car", "van"),
+    )
+    assert found.controls == ("box", "of trees", "box of cars too")
+
+
+def test_prompts_of_smart_tools_are_not_trained() -> None:
+    found = target_of(
+        tag("RectangleLabels", "frame", "car", smart="true"),
+        tag("KeyPointLabels", "click", "car", smart="true"),
+        tag("BrushLabels", "mask", "car"),
+    )
+    assert (found.task, found.controls) == ("segment", ("mask",))
 
 
 @pytest.mark.parametrize("points_first", [False, True])

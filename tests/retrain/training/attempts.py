@@ -76,6 +76,7 @@ class Trainee:
             base=self.base,
             base_is_champion=self.is_champion,
             target=target_of(self.task),
+            device="cpu",
         )
         return self.run
 
