@@ -9,6 +9,7 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, wait_expone
 from backend.app import create_app
 from backend.services import Services
 from backend.start import start_process
+from backend.store.prediction_log import projects_served_last
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,10 @@ def _say(state: RetryCallState) -> None:
 # Again and again: somebody may put the file where the message says.
 @retry(retry=retry_if_exception_type(Exception), wait=wait_exponential(multiplier=5, max=120), after=_say)
 def _warm_up(services: Services) -> None:
-    services.pipeline.warm_up()
+    try:
+        services.pipeline.warm_up()
+    finally:  # projects with a champion may do without the weights of the settings
+        services.champions.warm_up(projects_served_last(services.database))
     # What was loaded stays for good. Else looking through all of torch's objects for garbage would stop every
     # thread for a tenth of a second now and then, in the middle of a request.
     gc.collect()

@@ -82,7 +82,9 @@ class YoloSamModel(LabelStudioMLBase):  # type: ignore[misc]
         parsed = [parse_task(task) for task in raw]
         if len(parsed) <= _MOST_OPENED:
             self._services.smart_tools.prepare(parsed, self._label_config, project_id=project_id)
-        predictions = self._services.pipeline.predict(parsed, plan, project_id=project_id)
+        predictions = self._services.pipeline.predict(
+            self._services.serving.during(parsed), plan, project_id=project_id
+        )
         return [prediction_to_json(prediction, plan.controls) for prediction in predictions]
 
     def _suggest(

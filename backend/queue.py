@@ -1,17 +1,22 @@
 """The way to the job queue: RQ on Redis. Jobs are named by text, so the server imports no training code."""
 
+from uuid import uuid4
+
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry, Worker
+from rq.job import Job
+from rq.utils import as_text
 
 from backend.errors import QueueUnavailable, SettingsError
 
 EVENTS, PREDICT, TRAIN = "events", "predict", "train"
 QUEUES = (EVENTS, PREDICT, TRAIN)
 _TIMEOUT = 2.0
-# A mark outlives a lost job by this long at most; a second job of one kind does no harm.
-_MARK_SECONDS = 300
-_LONG_MARK_SECONDS = 86_400  # jobs without a limit wait for each other for hours
+# Longer than any job waits: those without a limit wait for each other for hours.
+_MARK_SECONDS = 86_400
+# States of a job that is past its turn. One that was lost has none.
+_OVER = ("finished", "failed", "stopped", "canceled")
 _JOB_SECONDS = 180
 _NO_TIMEOUT = -1  # RQ's word for it
 # RQ stumbles over its own record of a killed run where a job is deleted the moment it is done.
@@ -45,22 +50,28 @@ class JobQueue:
         """Queue a job unless an equal one waits already; one that runs over `timeout` seconds is ended.
 
         The mark of a waiting job is taken away by `job_started`, before the job looks at its work: what
-        comes after that look gets a job of its own, so nothing is left lying.
+        comes after that look gets a job of its own, so nothing is left lying. The mark names the job, and one
+        of a job that was lost, or failed before that look, counts for nothing. Two processes that find such a
+        mark at the same moment queue two jobs, which does no harm.
 
         Raises:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            seconds = _MARK_SECONDS if timeout else _LONG_MARK_SECONDS
-            if self.redis.set(_waiting_key(function, arguments), 1, nx=True, ex=seconds):
-                Queue(queue, connection=self.redis).enqueue_call(
-                    function,
-                    args=arguments,
-                    timeout=timeout or _NO_TIMEOUT,
-                    result_ttl=_RESULT_SECONDS,
-                    failure_ttl=_FAILED_SECONDS,
-                    retry=Retry(max=3, interval=_RETRY_SECONDS),
-                )
+            mark, job_id = _waiting_key(function, arguments), str(uuid4())
+            if not self.redis.set(mark, job_id, nx=True, ex=_MARK_SECONDS):
+                if self._is_waiting(mark):
+                    return
+                self.redis.set(mark, job_id, ex=_MARK_SECONDS)
+            Queue(queue, connection=self.redis).enqueue_call(
+                function,
+                args=arguments,
+                timeout=timeout or _NO_TIMEOUT,
+                result_ttl=_RESULT_SECONDS,
+                failure_ttl=_FAILED_SECONDS,
+                job_id=job_id,
+                retry=Retry(max=3, interval=_RETRY_SECONDS),
+            )
         except RedisError as error:
             raise QueueUnavailable(
                 f"Redis does not answer: {error}. The work is done once it is back."
@@ -110,6 +121,12 @@ class JobQueue:
             return int(Worker.count(connection=self.redis, queue=found))
         except RedisError as error:
             raise QueueUnavailable(f"Redis does not answer: {error}.") from error
+
+    def _is_waiting(self, mark: str) -> bool:
+        """Tell whether there is the job that a mark names, and its turn is not over."""
+        named = self.redis.get(mark)
+        state = self.redis.hget(Job.key_for(as_text(named)), "status") if named else None
+        return state is not None and as_text(state) not in _OVER
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,16 +1,22 @@
 """A mark on this machine that predictions are being served, so that a training beside it can pause.
 
 It is a file that server and worker share under DATA_DIR, its time of change the last moment of serving.
+Machines that share the folder have a file each.
 """
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
+
+from backend.machine import machine_id
 
 _MARK_SECONDS = 1.0
 # Often enough that the mark stands between two requests, and seldom enough to cost nothing.
 _TOUCH_SECONDS = 0.3
+
+Item = TypeVar("Item")
 
 
 class ServingMark:
@@ -22,12 +28,12 @@ class ServingMark:
     """
 
     def __init__(self, data_dir: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = data_dir / "serving.mark"
+        self._path = data_dir / f"serving-{machine_id()}.mark"
         self._clock = clock
         self._next_touch = 0.0
 
     def touch(self) -> None:
-        """Show that predictions are being served; cheap enough for every request."""
+        """Show that predictions are being served; cheap enough for every image."""
         now = self._clock()
         if now < self._next_touch:
             return
@@ -37,6 +43,12 @@ class ServingMark:
             os.utime(self._path, (now, now))
         except OSError:
             pass  # the disk is full or read-only, of which others will complain
+
+    def during(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield what is served, touching the mark before each: a request of many images takes its time."""
+        for item in items:
+            self.touch()
+            yield item
 
     def is_serving(self) -> bool:
         """Tell whether a server of this machine predicted within the last second."""

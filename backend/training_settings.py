@@ -11,6 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # Empty means "not set", so "never" needs a word.
 OFF = "off"
+# Arguments of ultralytics' train that have a setting of their own.
+_SETTINGS = {
+    "epochs": "TRAIN_EPOCHS",
+    "patience": "TRAIN_PATIENCE",
+    "time": "TRAIN_HOURS",
+    "batch": "TRAIN_BATCH",
+    "imgsz": "TRAIN_IMGSZ",
+    "freeze": "TRAIN_FREEZE",
+    "cls_pw": "TRAIN_CLASS_WEIGHTS",
+    "distill_model": "TRAIN_DISTILL",
+    "dis": "TRAIN_DISTILL",
+    "device": "RETRAIN_DEVICE",
+}
+# Those on which resuming, the data set or the choice of the best epoch rely.
+_OURS = frozenset(
+    "task mode model data resume pretrained cfg project name exist_ok save save_dir save_period val split "
+    "plots verbose single_cls classes profile quantize half int8 augmentations".split()
+)
 
 
 class TrainingSettings(BaseModel):
@@ -38,7 +56,11 @@ class TrainingSettings(BaseModel):
     retrain_max_attempts: int = Field(
         5, ge=1, description="Attempts without one more epoch after which a run fails."
     )
-    retrain_device: str = Field("auto", description="Device for training: auto, cpu, cuda:0, mps.")
+    retrain_device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$",
+        description="Device for training: auto, cpu, cuda:0, mps.",
+    )
     retrain_yield: float = Field(
         0.5,
         ge=0,
@@ -141,13 +163,17 @@ def parse_options(text: str) -> dict[str, int | float | bool | str]:
     """Return TRAIN_OPTIONS as names and values: numbers, true, false, or words.
 
     Raises:
-        ValueError: a part is no name=value.
+        ValueError: a part is no name=value, or names what is not to be set so.
     """
     options: dict[str, int | float | bool | str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (equals and name.isidentifier() and value):
             raise ValueError(f'"{part}" is no name=value; expected, for instance, lr0=0.001,mosaic=0')
+        if name in _SETTINGS:
+            raise ValueError(f"{name} has a setting of its own; set {_SETTINGS[name]} instead")
+        if name in _OURS:
+            raise ValueError(f"{name} is set by the training itself; leave it out")
         options[name] = _option(value)
     return options
 

@@ -11,6 +11,7 @@ from backend.settings import Settings
 from demo.label_studio import ROOT, label_studio_environment
 
 WEIGHTS = ROOT / "demo/weights/demo_yolo.pt"
+SAM_WEIGHTS = ROOT / "demo/weights/demo_sam.pt"
 USER = "demo@example.com"
 PORTS_FILE = "ports.json"
 
@@ -67,6 +68,7 @@ def demo_environment(data_dir: Path, *, label_studio_port: int, port: int) -> di
         "BASIC_AUTH_USER": "label-studio",
         "BASIC_AUTH_PASS": keys["basic_auth_pass"],
         "YOLO_WEIGHTS": str(WEIGHTS),
+        "SAM_MODEL": str(SAM_WEIGHTS),
         **label_studio_environment(
             data_dir / "label-studio",
             user=USER,

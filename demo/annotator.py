@@ -30,10 +30,33 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Corrected:
-    """What is submitted for one scene, and how many regions were moved, renamed, drawn or deleted for it."""
+    """What is submitted for one scene.
+
+    `changes` counts the regions that were moved, renamed, drawn or deleted for it, `objects` all that were
+    shown or are there, each once.
+    """
 
     result: list[Result]
     changes: int
+    objects: int
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What annotating so many pictures took in all; counts as in `Corrected`."""
+
+    pictures: int = 0
+    changes: int = 0
+    objects: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share of objects that were changed, in [0, 1].
+
+        By object and not by picture: a picture of many things takes many changes, whatever the model. To move
+        a box that was found is a change like drawing it, so only what was right lowers the share.
+        """
+        return self.changes / max(1, self.objects)
 
 
 def annotate(
@@ -42,8 +65,8 @@ def annotate(
     style: SceneStyle,
     *,
     tell: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Annotate these tasks as the truth has them; return how many changes that took in all.
+) -> Effort:
+    """Annotate these tasks as the truth has them; return what that took.
 
     Args:
         sdk: Label Studio, as the annotator.
@@ -51,13 +74,13 @@ def annotate(
         style: Of the scenes.
         tell: Called after each task with how many are through.
     """
-    changes = 0
+    effort = Effort()
     for count, task_id in enumerate(task_ids, start=1):
         task = sdk.tasks.get(id=str(task_id))
         shown = max(task.predictions or [], key=lambda prediction: int(prediction.id), default=None)
         scene = draw_scene(seed_of(str(task.data["image"])), style=style)
         corrected = correct(scene, shown.result if shown else [])
-        changes += corrected.changes
+        effort = Effort(count, effort.changes + corrected.changes, effort.objects + corrected.objects)
         # The page names the prediction that the annotator started from, too.
         started_from = {"parent_prediction": shown.id} if shown else {}
         sdk.annotations.create(
@@ -67,7 +90,7 @@ def annotate(
             **started_from,
         )
         tell(count)
-    return changes
+    return effort
 
 
 def seed_of(address: str) -> int:
@@ -98,7 +121,7 @@ def correct(scene: Scene, shown: Sequence[Result]) -> Corrected:
         written = region_to_json(region, control)
         result.append({**written, "id": before.id if before else region.id})
         changes += 1
-    return Corrected(result, changes)
+    return Corrected(result, changes, objects=len(regions) + len(truth) - len(matches))
 
 
 def _truth(scene: Scene, control: ControlTag) -> list[Region]:

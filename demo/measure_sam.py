@@ -49,7 +49,7 @@ def measure(engine: SamEngine, seeds: Sequence[int], style: SceneStyle = SceneSt
 def overlaps_of(engine: SamEngine, embedding: Embedding, item: SceneObject) -> dict[str, float]:
     """Return the IoU with one object's mask by each of `WAYS`."""
     answers = {"box": engine.segment(embedding, [Prompts(box=Box(*item.box))])[0]}
-    points = (deepest(item.mask),)
+    points: tuple[PromptPoint, ...] = (deepest(item.mask),)
     for way in WAYS[:3]:
         logits = answers[WAYS[WAYS.index(way) - 1]].logits if way != WAYS[0] else None
         answers[way] = engine.segment(embedding, [Prompts(points=points, logits=logits)])[0]

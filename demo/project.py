@@ -1,4 +1,4 @@
-"""Make the demo's project, once: sample scenes, the connection, predictions; then say where to click."""
+"""Make the demo's projects, once: sample scenes, the connection, predictions; then say where to click."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from label_studio_sdk.client import LabelStudio
 from rich.console import Console
 from rich.panel import Panel
 
-from backend.settings import read_settings
+from backend.settings import Settings, read_settings
 from demo.label_studio import wait_until_up
 from demo.make_scenes import write_scenes
 from demo.scenes import CLASSES, SceneStyle
@@ -18,31 +18,56 @@ from demo.scenes import CLASSES, SceneStyle
 TITLE = "Street scenes"
 SCENES = range(2_000_000, 2_000_048)
 COLOURS = {"person": "#d62728", "car": "#1f77b4", "box": "#ff7f0e", "cone": "#9400d3"}
+_LABELS = "".join(f'<Label value="{name}" background="{COLOURS[name]}"/>' for name in CLASSES)
 LABEL_CONFIG = f"""<View>
   <Image name="image" value="$image" zoom="true"/>
   <RectangleLabels name="label" toName="image">
-    {"".join(f'<Label value="{name}" background="{COLOURS[name]}"/>' for name in CLASSES)}
+    {_LABELS}
   </RectangleLabels>
+</View>"""
+MASKS_TITLE = "Street scenes, masks"
+MASKS_SCENES = SCENES[:12]
+MASKS_CONFIG = f"""<View>
+  <Image name="image" value="$image" zoom="true"/>
+  <Header value="Click, with Auto-Annotation on"/>
+  <KeyPointLabels name="click" toName="image" smart="true">
+    {_LABELS}
+  </KeyPointLabels>
+  <Header value="Frame, with Auto-Annotation on"/>
+  <RectangleLabels name="frame" toName="image" smart="true">
+    {_LABELS}
+  </RectangleLabels>
+  <Header value="Mask, as found or painted by hand"/>
+  <BrushLabels name="mask" toName="image" smart="false">
+    {_LABELS}
+  </BrushLabels>
 </View>"""
 
 
 def main() -> None:
-    """Wait for the servers, set up what is missing, print the address."""
+    """Wait for the servers, set up what is missing, print the addresses."""
     settings = read_settings()
     wait_until_up(f"{settings.label_studio_url}/health", seconds=180)
     wait_until_up(f"{settings.public_url}/ready", seconds=180)
     sdk = LabelStudio(
         base_url=settings.label_studio_url, api_key=settings.label_studio_api_key.get_secret_value()
     )
-    project = next((p for p in sdk.projects.list() if p.title == TITLE), None)
+    boxes = set_up(sdk, settings, TITLE, LABEL_CONFIG, SCENES)
+    # Predicts only what has no prediction of the version in service yet.
+    run_command("prelabel", "--project", str(boxes))
+    masks = set_up(sdk, settings, MASKS_TITLE, MASKS_CONFIG, MASKS_SCENES)
+    _print_addresses(*(f"{settings.label_studio_url}/projects/{project}/data" for project in (boxes, masks)))
+
+
+def set_up(sdk: LabelStudio, settings: Settings, title: str, label_config: str, seeds: Iterable[int]) -> int:
+    """Make a project where it is missing, fill and connect it; return its id."""
+    project = next((p for p in sdk.projects.list() if p.title == title), None)
     if project is None:
-        project = sdk.projects.create(title=TITLE, label_config=LABEL_CONFIG)
-    import_scenes(sdk, project.id, settings.data_dir / "scenes", SCENES)
+        project = sdk.projects.create(title=title, label_config=label_config)
+    import_scenes(sdk, project.id, settings.data_dir / "scenes", seeds)
     drop_other_ports(sdk, project.id, settings.public_url)
     run_command("connect", "--project", str(project.id))
-    # Predicts only what has no prediction of the version in service yet.
-    run_command("prelabel", "--project", str(project.id))
-    _print_address(f"{settings.label_studio_url}/projects/{project.id}/data")
+    return int(project.id)
 
 
 def drop_other_ports(sdk: LabelStudio, project_id: int, url: str) -> None:
@@ -79,14 +104,17 @@ def import_scenes(
         response.raise_for_status()
 
 
-def _print_address(address: str) -> None:
+def _print_addresses(boxes: str, masks: str) -> None:
     lines = [
-        f"Open      {address}",
+        f"Open      {boxes}",
+        f"Masks     {masks}",
         f"User      {os.environ['LABEL_STUDIO_USERNAME']}",
         f"Password  {os.environ['LABEL_STUDIO_PASSWORD']}",
         "",
         "Click a picture: the boxes are already there, but in one of twenty, left empty on purpose to see",
         'how people label unaided. The tab "Model unsure first" lists them by how sure the model is.',
+        "For masks, open a picture of the second address, switch Auto-Annotation on (bottom), then take",
+        'a label under "Click" and click the thing. A click with Alt takes away; "Frame" does it with a box.',
         "Ctrl-C ends the demo; its data stay in",
         os.environ["DATA_DIR"],
     ]

@@ -1,7 +1,8 @@
 """Train the demo's small SAM from scratch on drawn scenes.
 
 Run `python -m demo.train_sam` where there is a GPU: six minutes. It needs no download, no pretrained file.
-Then `python -m demo.measure_sam --write` measures it.
+`--go-on FILE` trains what is there for longer, on other scenes. Then `python -m demo.measure_sam --write`
+measures it.
 """
 
 import argparse
@@ -9,12 +10,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from backend.sam.architectures import SamArchitecture, save_sam
+from backend.sam.architectures import SamArchitecture, load_sam, save_sam
 from demo.sam_training.pictures import draw_pictures
 from demo.sam_training.training import Progress, Trainer, TrainingPlan
 from demo.sam_training.views import Store
@@ -39,38 +41,51 @@ MINUTES = 4.5
 SEED = 0
 
 
-def train(plan: TrainingPlan, *, scenes: int, validation_scenes: int, device: str, out: Path) -> int:
+@dataclass(frozen=True)
+class Run:
+    """What a run trains on, and from which weights it begins: None for random ones."""
+
+    scenes: range
+    validation_scenes: range
+    device: str
+    go_on: Path | None
+
+
+def train(plan: TrainingPlan, run: Run, out: Path) -> int:
     """Draw the scenes, train, write the weights to `out` now and then; return the number of steps."""
     processes = len(os.sched_getaffinity(0))
     begun = time.monotonic()
     # Drawn by forked processes, so before anything is done on the GPU.
-    validation = draw_pictures(
-        range(VALIDATION_START, VALIDATION_START + validation_scenes), processes=processes
-    )
-    training = draw_pictures(range(TRAIN_START, TRAIN_START + scenes), processes=processes)
-    print(f"drew {scenes} scenes in {time.monotonic() - begun:.0f} s with {processes} processes", flush=True)
+    validation = draw_pictures(run.validation_scenes, processes=processes)
+    training = draw_pictures(run.scenes, processes=processes)
+    print(f"drew {len(run.scenes)} scenes in {time.monotonic() - begun:.0f} s", flush=True)
     torch.manual_seed(SEED)
     torch.set_float32_matmul_precision("high")
-    trainer = Trainer(ARCHITECTURE, plan, device)
-    stores = Store.of(training, device), Store.of(validation, device)
+    earlier = load_sam(run.go_on)[0] if run.go_on else None
+    trainer = Trainer(ARCHITECTURE, plan, run.device, earlier)
+    stores = Store.of(training, run.device), Store.of(validation, run.device)
     print(f"ready after {time.monotonic() - begun:.0f} s", flush=True)
     return trainer.run(*stores, report=_print, save=lambda sam: _write(sam, out))
 
 
-def describe(plan: TrainingPlan, *, scenes: int, steps: int, device: str) -> dict[str, Any]:
-    """Return what is written beside the weights: how they were made."""
-    return {
-        "train_scenes": scenes,
-        "train_start_seed": TRAIN_START,
+def describe(plan: TrainingPlan, run: Run, steps: int) -> dict[str, Any]:
+    """Return what is written beside the weights: how they were made, run by run."""
+    before = []
+    if run.go_on:
+        before = json.loads(run.go_on.with_suffix(".json").read_text(encoding="utf-8"))["runs"]
+    made = {
+        "train_scenes": len(run.scenes),
+        "train_start_seed": run.scenes.start,
         "seed": SEED,
         "minutes": round(plan.seconds / 60, 2),
         "steps": steps,
         "batch": plan.batch,
         "objects_a_picture": plan.objects,
         "learning_rate": plan.learning_rate,
-        "trained_on": torch.cuda.get_device_name() if device == "cuda" else "CPU",
-        "trained_with_torch": torch.__version__.split("+")[0],
+        "trained_on": torch.cuda.get_device_name() if run.device == "cuda" else "CPU",
+        "torch": torch.__version__.split("+")[0],
     }
+    return {"architecture": asdict(ARCHITECTURE), "runs": [*before, made]}
 
 
 def _print(progress: Progress) -> None:
@@ -91,21 +106,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.train_sam", description="Train the demo's SAM.")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of training, after drawing")
     parser.add_argument("--scenes", type=int, default=TRAIN_SCENES)
+    parser.add_argument("--start-seed", type=int, default=TRAIN_START, help="seed of the first scene")
     parser.add_argument("--validation-scenes", type=int, default=VALIDATION_SCENES)
     parser.add_argument("--batch", type=int, default=TrainingPlan.batch)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--go-on", type=Path, help="weights of an earlier run, to train on from")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args(arguments)
     plan = TrainingPlan(seconds=options.minutes * 60, batch=options.batch)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    steps = train(
-        plan,
-        scenes=options.scenes,
-        validation_scenes=options.validation_scenes,
+    run = Run(
+        scenes=range(options.start_seed, options.start_seed + options.scenes),
+        validation_scenes=range(VALIDATION_START, VALIDATION_START + options.validation_scenes),
         device=options.device,
-        out=options.out,
+        go_on=options.go_on,
     )
-    made = describe(plan, scenes=options.scenes, steps=steps, device=options.device)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    made = describe(plan, run, train(plan, run, options.out))
     options.out.with_suffix(".json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(made, indent=2))
 

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from backend.settings import Settings, read_settings
 from backend.store.database import Database, open_database
-from backend.store.runs import list_runs
+from backend.store.runs import get_run, list_runs
 from backend.training.entities import RunState, TrainingRun, Verdict
-from demo.annotator import annotate
+from demo.annotator import Effort, annotate
 from demo.project import LABEL_CONFIG, import_scenes, run_command
 from demo.scenes import SceneStyle
 
@@ -64,33 +64,43 @@ class Walkthrough:
         import_scenes(self._sdk, self.project_id, self._settings.data_dir / "night", seeds, STYLE)
         run_command("prelabel", "--project", str(self.project_id), "--only-unlabelled")
 
-    def correct_pictures(self) -> float:
-        """Correct what nobody has annotated yet; return the changes an image took."""
+    def correct_pictures(self) -> Effort:
+        """Correct what nobody has annotated yet; return what that took."""
         tasks = [
             int(task.id)
             for task in self._sdk.tasks.list(project=self.project_id, fields="all")
             if not task.is_labeled
         ]
         out.print(f"\n[bold]An annotator corrects {len(tasks)} pictures.[/bold]")
-        changes = annotate(self._sdk, tasks, STYLE, tell=lambda count: _tell(count, len(tasks)))
-        a_picture = changes / max(1, len(tasks))
-        out.print(f"That took {a_picture:.1f} changes a picture.")
-        return a_picture
+        effort = annotate(self._sdk, tasks, STYLE, tell=lambda count: _tell(count, len(tasks)))
+        out.print(f"That took {effort.changes} changes to {effort.objects} objects.")
+        return effort
 
     def await_run(self) -> TrainingRun:
         """Wait for the run that begins by itself, and show it to its end.
 
+        After one of an earlier start that failed or was cancelled another one is asked for.
+
         Raises:
             TimeoutError: none begins.
         """
-        out.print("\n[bold]Enough is reviewed: a training run begins by itself.[/bold]")
+        newest = self._newest_run()
+        lost = newest.id if newest and newest.state in (RunState.FAILED, RunState.CANCELLED) else None
+        if lost:
+            out.print(f"\n[bold]Run {lost} came to nothing: another one is asked for.[/bold]")
+            run_command("train", "--project", str(self.project_id), "--no-wait")
+        elif newest is None:
+            out.print("\n[bold]Enough is reviewed: a training run begins by itself.[/bold]")
         deadline = time.monotonic() + RUN_BEGINS_SECONDS
-        while not (runs := list_runs(self._database, project_id=self.project_id, limit=1)):
+        while (run := self._newest_run()) is None or run.id == lost:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no run began within {RUN_BEGINS_SECONDS:g} s")
             time.sleep(1)
-        run_command("runs", runs[0].id, "--watch")
-        return list_runs(self._database, project_id=self.project_id, limit=1)[0]
+        run_command("runs", run.id, "--watch")
+        return get_run(self._database, run.id)
+
+    def _newest_run(self) -> TrainingRun | None:
+        return next(iter(list_runs(self._database, project_id=self.project_id, limit=1)), None)
 
     def _find_project(self) -> int:
         found = next((p for p in self._sdk.projects.list() if p.title == self._plan.title), None)
@@ -126,8 +136,11 @@ def walk(settings: Settings, plan: Plan) -> bool:
         run_command("versions", "--project", str(steps.project_id))
         steps.bring_pictures(plan.pictures, plan.new_pictures)
         after = steps.correct_pictures()
-        out.print(f"\nChanges a picture: {before:.1f} with the old model, {after:.1f} with {run.version}.")
-        out.print(f"Undo it all with: python -m backend rollback --project {steps.project_id}")
+        if before.pictures and after.pictures:  # both in this start: nobody knows what an earlier one took
+            shares = f"{10 * before.share:.1f} were changed with the old model, {10 * after.share:.1f} with"
+            out.print(f"\nOf 10 objects {shares} {run.version}.")
+        undo = f"-m demo.inside backend rollback --project {steps.project_id}"
+        out.print(f"Undo it all with: .venv/bin/python {undo}")
     return True
 
 

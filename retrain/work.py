@@ -13,7 +13,7 @@ import structlog
 from backend.errors import AppError, DatabaseUnavailable, LabelConfigError, SettingsError
 from backend.services import Services
 from backend.store.leases import LeaseLost
-from backend.store.runs import claim_run, end_attempt, end_run, get_run, renew_run
+from backend.store.runs import claim_run, end_attempt, end_run, get_run, hold_run, renew_run
 from backend.training.entities import RunState, TrainingRun
 from retrain.context import RunCancelled, RunContext, RunInterrupted, now
 from retrain.run import TrainingRunner
@@ -102,8 +102,12 @@ def _end_with(context: RunContext, error: Exception) -> None:
 
 
 def _fail(context: RunContext, message: str) -> None:
+    run_id, owner = context.run.id, context.owner
     with context.services.database.write() as session:
-        end_run(session, context.run.id, RunState.FAILED, owner=context.owner, now=now(), error=message)
+        if hold_run(session, run_id, owner=owner, now=now()).is_cancel_asked:
+            end_run(session, run_id, RunState.CANCELLED, owner=owner, now=now())
+        else:
+            end_run(session, run_id, RunState.FAILED, owner=owner, now=now(), error=message)
 
 
 def _give_back(context: RunContext, *, error: str | None, wait: bool, is_counted: bool) -> None:

@@ -135,7 +135,9 @@ def _settle_down(*, is_quick: bool) -> None:
     gc.freeze()
     if not is_quick:
         # Long jobs take what serving and events leave: people wait for those.
-        os.nice(_LONG_JOBS_NICE)
+        # Set, not added to: this is done again where Redis was away.
+        nice = max(_LONG_JOBS_NICE, os.getpriority(os.PRIO_PROCESS, 0))
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def _local_now() -> datetime:

@@ -113,6 +113,7 @@ LAYERS = {
         "backend.inference.manager",
         "backend.inference.weights",
         "backend.inference.yolo",
+        "backend.machine",
         "backend.labelstudio.client",
         "backend.labelstudio.connect",
         "backend.labelstudio.project_tasks",
@@ -162,6 +163,7 @@ LAYERS = {
     "flow": [
         "backend.doctor.",
         "backend.inference.composition",
+        "backend.inference.finder",
         "backend.inference.pipeline",
         "backend.inference.plan",
         "backend.prelabel.project",

@@ -5,7 +5,7 @@ note of it, is it sent again, since the other order could lose it.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -33,12 +33,15 @@ def deliver_due(database: Database, settings: Settings, *, now: datetime) -> int
         DatabaseUnavailable: nothing can be read or noted.
     """
     addresses = read_addresses(settings.alert_urls.get_secret_value())
-    end, sent = monotonic() + _ROUND_SECONDS, 0
+    began, sent = monotonic(), 0
     for alert in due_alerts(database, now=now):
-        if monotonic() > end:
+        # Else a message that comes late in the round would be due again for others while it is sent.
+        passed = monotonic() - began
+        if passed > _ROUND_SECONDS:
             break  # the rest stays due
-        claimed = claim_delivery(database, alert, now=now)
-        sent += claimed is not None and _deliver(database, claimed, addresses, now=now)
+        moment = now + timedelta(seconds=int(passed))
+        claimed = claim_delivery(database, alert, now=moment)
+        sent += claimed is not None and _deliver(database, claimed, addresses, now=moment)
     return sent
 
 

@@ -27,7 +27,6 @@ def train(
     """Ask for a training run of a project at once, whatever its settings say of when one is due.
 
     The run goes on when this command is stopped, and after the worker was killed. Where one is active
-
     already, another one follows it.
     """
     with open_services() as services:
@@ -62,6 +61,8 @@ def _wait(database: Database, project_id: int, known: set[str]) -> int:
             if active is None:
                 time.sleep(LOOK_SECONDS)
                 continue
+            if not _is_asked(database, project_id):
+                break  # the active run may be the answer: it began between the two looks
             known.add(active.id)
             if (code := watch_run(database, active.id)) == 130:
                 return code

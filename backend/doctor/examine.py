@@ -10,6 +10,7 @@ from backend.doctor.labels import check_labels, check_versions, tag_entries
 from backend.doctor.machine import MACHINE
 from backend.doctor.project import ProjectCase, check_connection, check_project, check_reach
 from backend.doctor.server import SERVER
+from backend.doctor.smart_tools import check_smart_tools, smart_entries
 from backend.doctor.webhook import check_webhook
 from backend.store.projects import list_projects
 
@@ -29,6 +30,7 @@ def project_entries(project: ProjectCase) -> tuple[Entry[ProjectCase], ...]:
         Entry("reach", check_reach, ("connection",), connect, slow),
         Entry("webhook", check_webhook, ("project",), connect),
         Entry("labels", check_labels, ("project",), labeling, then=tag_entries),
+        Entry("smart tools", check_smart_tools, ("project",), labeling, then=smart_entries),
         Entry("version", check_versions, ("labels", "reach"), connect),
         Entry("images", check_images, ("project",), labeling, then=image_entries),
     )

@@ -6,9 +6,10 @@ from backend.doctor.check import Entry, Outcome, counted, failed, ok
 from backend.doctor.project import ProjectCase
 from backend.entities import ControlTag
 from backend.errors import ModelError
-from backend.inference.plan import TagPlan
-from backend.labelstudio.label_config import flag, model_tasks
+from backend.inference.plan import UNTRAINED, Plan, TagPlan
+from backend.labelstudio.label_config import flag, model_tasks, takes_masks_of_boxes
 from backend.labelstudio.label_config_advice import listing, paste_line
+from backend.sam.output import prompt_outputs, tags_to_fill
 
 _SHOWN = 5
 # What a prediction is called whose image could not be had.
@@ -22,7 +23,7 @@ def check_labels(project: ProjectCase) -> Outcome:
     except ModelError as error:
         return failed(error.message, _weights_fix(project))
     if not plan.tags:
-        return ok("nothing is trained yet: annotate some images, and a model is trained on them")
+        return ok(f"nothing is pre-labelled: {_why_nothing(plan)}")
     return ok(
         f"filled by {plan.version}: {len(plan.tags)} of {counted(len(project.controls), 'tag')} on images"
     )
@@ -47,6 +48,8 @@ def check_tag(project: ProjectCase, *, control: ControlTag) -> Outcome:
     filled = {label for labels in tag.points.values() for label in labels.values()}
     filled |= set(tag.label_map.values())
     parts = [f"<{control.type}>: {len(filled)} of {len(control.labels)} labels"]
+    if takes_masks_of_boxes(control):
+        parts[0] += ", as SAM's masks of boxes"
     if missing := [label for label in control.labels if label not in filled]:
         parts.append(f"not predicted: {listing(missing, _SHOWN)}")
     if idle := _idle_classes(tag):
@@ -60,7 +63,7 @@ def check_versions(project: ProjectCase) -> Outcome:
     Label Studio predicts a task again unless it holds a prediction of the version that /setup names.
     """
     if not project.plan.tags:
-        return ok("no predictions: nothing is trained yet")
+        return ok(f"no predictions: {_why_nothing(project.plan)}")
     ours, entry = project.plan.version, project.entry
     prelabel = f"python -m backend prelabel --project {project.project_id}"
     if entry is not None and entry.model_version and entry.model_version != ours:
@@ -95,6 +98,10 @@ def _why_left(project: ProjectCase, control: ControlTag) -> str:
     tasks = model_tasks(control)
     if not tasks:
         return "no YOLO model finds what it holds"
+    if control not in tags_to_fill(project.controls):
+        places = {output.name: output.type for output in prompt_outputs(control, project.controls).values()}
+        drawn = " or ".join(f'<{kind} name="{name}">' for name, kind in places.items())
+        return f"what is drawn with it becomes {drawn}"
     checkpoint = project.case.services.pipeline.default_checkpoint()
     if flag(control, "model_train"):
         return "it says model_train, and no model that knows its labels is trained yet"
@@ -109,6 +116,12 @@ def _why_left(project: ProjectCase, control: ControlTag) -> str:
     )
 
 
+def _why_nothing(plan: Plan) -> str:
+    if plan.version == UNTRAINED:
+        return "nothing is trained yet; annotate some images, and a model is trained on them"
+    return f"the project has smart tools alone, which {plan.version} serves"
+
+
 def _idle_classes(tag: TagPlan) -> list[str]:
     used = tag.points if tag.points else tag.label_map
     return [name for name in tag.checkpoint.class_names if name not in used]
@@ -116,7 +129,10 @@ def _idle_classes(tag: TagPlan) -> list[str]:
 
 def _weights_fix(project: ProjectCase) -> str:
     folder = project.case.settings.models_path
-    return f"Put a whole .pt file of ultralytics there; a model_path names one in {folder}"
+    return (
+        f"Put a whole .pt file of ultralytics there; a model_path names one in {folder}. "
+        "SAM's file is the one that SAM_MODEL names"
+    )
 
 
 def _labeling_fix(project: ProjectCase) -> str:

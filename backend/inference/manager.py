@@ -101,6 +101,15 @@ class ModelManager:
         with self._lock:
             return _loaded(self._models.get(checkpoint.digest)) is not None
 
+    def has_room(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the model is loaded, or can be without another one's having to make way."""
+        # Trained weights are stored in half precision, and take twice as much in memory.
+        needed = 2 * checkpoint.path.stat().st_size
+        with self._lock:
+            loaded = {key: batcher for key, future in self._models.items() if (batcher := _loaded(future))}
+        total = sum(batcher.memory_bytes for batcher in loaded.values())
+        return checkpoint.digest in loaded or total + needed <= self._max_bytes
+
     def close(self) -> None:
         """End the threads of all models and load no more; images still waiting are cancelled."""
         with self._lock:

@@ -8,8 +8,10 @@ from typing import Any
 from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from backend.errors import LabelStudioError
+from backend.errors import LabelConfigError, LabelStudioError
 from backend.labelstudio.client import translate_errors
+from backend.labelstudio.label_config import parse_label_config
+from backend.sam.output import is_prompt_tag
 
 PRIVATE_ADDRESS_HELP = (
     "Label Studio refuses addresses of private networks unless it is started with these two settings: "
@@ -71,7 +73,7 @@ def connect_project(sdk: LabelStudio, project_id: int, connector: Connector, *, 
     project = sdk.projects.get(project_id)
     backends = sdk.ml.list(project=project_id)
     ours = next((b for b in backends if (b.url or "").rstrip("/") == connector.url), None)
-    fields = _backend_fields(connector, title)
+    fields = _backend_fields(connector, title) | {"is_interactive": _has_smart_tools(project.label_config)}
     try:
         if ours is None:
             backend = sdk.ml.create(project=project_id, **fields)
@@ -175,8 +177,19 @@ def is_our_webhook(webhook: Any, project_id: int, connector: Connector) -> bool:
     return bool(webhook.project == project_id) and str(webhook.url).rstrip("/") == connector.webhook_url
 
 
+def _has_smart_tools(label_config: str | None) -> bool:
+    """Tell whether Label Studio is to ask us for masks while people draw.
+
+    Else it would send every box that is drawn by hand: it takes all tags for smart that do not say otherwise.
+    """
+    try:
+        return any(map(is_prompt_tag, parse_label_config(label_config or "")))
+    except LabelConfigError:
+        return False  # /setup refuses this config, and Label Studio shows why
+
+
 def _backend_fields(connector: Connector, title: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {"url": connector.url, "title": title, "is_interactive": False}
+    fields: dict[str, Any] = {"url": connector.url, "title": title}
     if connector.basic_auth_user:
         return {
             **fields,

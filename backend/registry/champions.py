@@ -5,7 +5,7 @@ database says what should serve; what does serve is changed only when the new we
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -91,6 +91,32 @@ class Champions:
                     self._served[project_id] = self._look_up(project_id)
         return self._served[project_id].champion
 
+    def warm_up(self, project_ids: Iterable[int]) -> None:
+        """Load what serves these projects before anybody asks, as long as memory for models is left.
+
+        Where a champion cannot be loaded, the newest of the champions before it that can be serves, until the
+        watcher has loaded it after all.
+
+        Raises:
+            DatabaseUnavailable: champions cannot be looked up.
+        """
+        for project_id in project_ids:
+            champion = self.of(project_id)
+            if champion is None or self._manager.is_loaded(champion.checkpoint):
+                continue
+            if not self._manager.has_room(champion.checkpoint):
+                return
+            served = self._served[project_id]
+            try:
+                self._warm_up(champion.checkpoint)
+            # What a model may fail with at its first image is anything.
+            except Exception as error:
+                alias = served.failed or served.alias
+                kept = self._earlier(project_id, self._warm_up)
+                _say_unusable(project_id, champion.checkpoint.version, error, kept)
+                if self._served[project_id] is served:
+                    self._served[project_id] = self._makeshift(kept, alias)
+
     def start_watching(self, interval: float = 1.0) -> None:
         """Follow promotions from a thread of its own, looking every `interval` seconds."""
 
@@ -162,22 +188,30 @@ class Champions:
         except AppError as error:
             champion = self._earlier(project_id)
             _say_unusable(project_id, alias[0], error, champion)
-            # No alias was ever moved a negative number of times: the watcher takes this one for outdated.
-            retry_at = self._clock() + _FIRST_PAUSE
-            return _Served(champion, (None, -1), alias, _FIRST_PAUSE, retry_at)
+            return self._makeshift(champion, alias)
 
-    def _earlier(self, project_id: int) -> ServedChampion | None:
+    def _makeshift(self, champion: ServedChampion | None, alias: tuple[str | None, int]) -> _Served:
+        """Return that this serves until what the alias says can be had."""
+        # No alias was ever moved a negative number of times: the watcher takes this one for outdated.
+        return _Served(champion, (None, -1), alias, _FIRST_PAUSE, self._clock() + _FIRST_PAUSE)
+
+    def _earlier(
+        self, project_id: int, prepare: Callable[[Checkpoint], None] = lambda _: None
+    ) -> ServedChampion | None:
+        """Return the newest of the champions before this one that can be fetched and prepared."""
         with self._database.read() as session:
             earlier = served_before(session, project_id)
         for version in earlier:
             try:
-                return self._fetch(version)
+                champion = self._fetch(version)
+                if champion is not None:
+                    prepare(champion.checkpoint)
+                return champion
             except DatabaseUnavailable:
                 raise
-            except AppError as error:
-                log.error(
-                    "earlier_version_unusable", project=project_id, version=version, detail=error.message
-                )
+            # As at the first image of a model.
+            except Exception as error:
+                log.error("earlier_version_unusable", project=project_id, version=version, detail=str(error))
         return None
 
     def _fetch(self, version: str | None) -> ServedChampion | None:

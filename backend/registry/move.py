@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Table, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.errors import ArtifactError, BadRequest, NotFound
@@ -11,6 +11,7 @@ from backend.registry.entities import SETTINGS_WEIGHTS
 from backend.registry.history import champions_before
 from backend.registry.weights import fetch_weights_of
 from backend.store.artifacts import ArtifactStore
+from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring
 from backend.store.promotions import add_promotion, list_promotions
 from backend.store.training_tables import SqlAlias, SqlTrainedVersion
@@ -22,8 +23,7 @@ log = structlog.get_logger(__name__)
 
 def hold_champion(session: Session, project_id: int) -> SqlAlias:
     """Return the project's alias, locked until the transaction ends; others who move it wait."""
-    table = SqlAlias.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
+    table = table_of(SqlAlias)
     key = {"project_id": project_id, "name": CHAMPION}
     insert_ignoring(session, table, [{**key, "version": None, "moves": 0}])
     return session.get_one(SqlAlias, (project_id, CHAMPION), with_for_update=True, populate_existing=True)

@@ -22,8 +22,8 @@ from backend.store.artifacts import ArtifactEntry, ArtifactStore
 log = structlog.get_logger(__name__)
 
 _FOLDER = "embeddings"
-# Shares of the bound: what a process writes before it looks at all files, and what it then leaves of them. Two
-# processes may each write that much between looks and are still within the bound.
+# Shares of the bound: what a process writes before it looks at all files, and what it then leaves of them.
+# Two processes may each write that much between looks and are still within the bound.
 _LOOK_AFTER, _LEAVE = 0.05, 0.9
 # A file system that is away can take a minute to say so, and each click would wait for it.
 _PAUSE_SECONDS = 300.0
@@ -78,6 +78,7 @@ class EmbeddingFiles:
         try:
             data = self._store.read(name)
         except ArtifactMissing:
+            self._reading.worked()
             return None
         except ArtifactError as error:
             self._reading.failed(error)
@@ -166,7 +167,7 @@ class _Patience:
                 "embedding_files_fail",
                 doing=self._doing,
                 detail=error.message,
-                remedy="embeddings are computed instead; see that ARTIFACT_URL is within reach, writable and not full",
+                remedy="see that ARTIFACT_URL is within reach, writable and not full; clicks work meanwhile",
                 tried_again_after=_PAUSE_SECONDS,
             )
 

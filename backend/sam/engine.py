@@ -27,8 +27,6 @@ from backend.sam.network import DecoderInput, Network, empty_device_cache, is_me
 log = structlog.get_logger(__name__)
 
 _Answer = TypeVar("_Answer")
-# Boxes in one pass of the decoder.
-_MAX_BOXES = 64
 _EXPECTED = (
     "Expected segment_anything's sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or sam_vit_h_4b8939.pth, "
     "mobile_sam.pt, or weights that this project's `save_sam` wrote. Name one in SAM_MODEL."
@@ -76,7 +74,8 @@ class TorchSam:
         """
         self._refuse_foreign(embedding, prompts)
         boxes = [index for index, prompt in enumerate(prompts) if _is_box_alone(prompt)]
-        passes = [boxes[start : start + _MAX_BOXES] for start in range(0, len(boxes), _MAX_BOXES)]
+        most = self._network.boxes_at_once
+        passes = [boxes[start : start + most] for start in range(0, len(boxes), most)]
         passes += [[index] for index, prompt in enumerate(prompts) if not _is_box_alone(prompt)]
         found: dict[int, FoundMask] = {}
         for indices in passes:

@@ -15,6 +15,10 @@ from backend.entities import Image, ImageSize
 from backend.sam.architectures import SamArchitecture, build_sam
 from backend.sam.input_frame import InputFrame, fit
 
+# Measured with MobileSAM's decoder, which is also ViT-B's, on one core: 138 ms of processor time for a box
+# alone, 119 in fours, 150 in eights, 205 in thirty-twos, whose planes no longer fit into the caches.
+_CPU_BOXES, _DEVICE_BOXES = 4, 64
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecoderInput:
@@ -39,6 +43,8 @@ class Network:
         self._sam = sam.to(device).eval()
         self._device = torch.device(device)
         self.architecture = architecture
+        # How many masks one pass of the decoder should make at most.
+        self.boxes_at_once = _CPU_BOXES if self._device.type == "cpu" else _DEVICE_BOXES
         with torch.inference_mode():
             self._places = sam.prompt_encoder.get_dense_pe()
 

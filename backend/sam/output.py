@@ -1,7 +1,7 @@
 """What becomes of a found mask: which control tag takes it, and in which geometry. Pure.
 
-A prompt tag is one that people draw prompts with: a tag with smart="true" whose labels another tag, or the
-tag itself, can hold as mask, polygon or box.
+A prompt tag is one that people draw prompts with: it says smart="true", and what is drawn with it becomes a
+region of another tag, or of its own, that has the label.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ def choose_output(controls: Sequence[ControlTag], *, to_name: str, label: str) -
 
 
 def has_smart_tools(controls: Sequence[ControlTag]) -> bool:
-    """Tell whether a project asks for masks: one of its tags is a prompt tag.
+    """Tell whether a project asks for masks: it has a prompt tag with a label whose masks a tag takes.
 
     Label Studio makes every tag smart that does not say smart="false"; only one that says smart="true" asks.
 
@@ -64,10 +64,17 @@ def prompt_outputs(control: ControlTag, controls: Sequence[ControlTag]) -> dict[
     Raises:
         LabelConfigError: `sam_skip` is neither "true" nor "false".
     """
-    if control.type not in _PROMPT_TYPES or not _is_smart(control):
+    if not is_prompt_tag(control):
         return {}
     chosen = {label: _output_of(controls, control.to_name, label) for label in control.labels}
     return {label: found for label, found in chosen.items() if found is not None}
+
+
+def is_prompt_tag(control: ControlTag) -> bool:
+    """Tell whether people draw prompts with the tag, whatever may become of them."""
+    # Label Studio's own attributes, so that no word of theirs is refused.
+    words = (control.attributes.get(name, "") for name in ("smart", "smartonly", "smartOnly"))
+    return control.type in _PROMPT_TYPES and any(word.strip().lower() == "true" for word in words)
 
 
 def tags_to_fill(controls: Sequence[ControlTag]) -> list[ControlTag]:
@@ -142,12 +149,6 @@ def _output_of(controls: Sequence[ControlTag], to_name: str, label: str) -> Cont
             if is_here and not flag(control, "sam_skip"):
                 return control
     return None
-
-
-def _is_smart(control: ControlTag) -> bool:
-    # Label Studio's own attributes, so that no word of theirs is refused.
-    words = (control.attributes.get(name, "") for name in ("smart", "smartonly", "smartOnly"))
-    return any(word.strip().lower() == "true" for word in words)
 
 
 def _is_for_prompts_alone(control: ControlTag, controls: Sequence[ControlTag]) -> bool:

@@ -6,10 +6,11 @@ An alert whose word never went out before it was resolved gets one message that 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.alerts.entities import Alert
+from backend.store.base import table_of
 from backend.store.database import Database, insert_new
 from backend.store.leases import count_rows
 from backend.store.training_tables import SqlAlert
@@ -37,8 +38,7 @@ def raise_alert(
         "attempts": 0,
         "reached": [],
     }
-    table = SqlAlert.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
+    table = table_of(SqlAlert)
     return bool(insert_new(session, table, [row], returning=table.c.id))
 
 

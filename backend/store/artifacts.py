@@ -106,9 +106,17 @@ class ArtifactStore:
             return path
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a file of that name."""
+        """Tell whether there is a file of that name.
+
+        Raises:
+            ArtifactError: that cannot be found out.
+        """
         with _translated(name):
-            return bool(self._files.isfile(self._path(name)))
+            try:
+                # Not `isfile`: to that, a store out of reach is one without the file.
+                return bool(self._files.info(self._path(name))["type"] == "file")
+            except (FileNotFoundError, NotADirectoryError):
+                return False
 
     def delete(self, name: str) -> None:
         """Delete a file, or a folder with all in it; what is not there already is no error."""

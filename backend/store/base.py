@@ -6,7 +6,7 @@ The same SQL serves SQLite and PostgreSQL.
 import json
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Table, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the key is INTEGER.
@@ -56,6 +56,13 @@ class SqlBase(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def table_of(entity: type[SqlBase]) -> Table:
+    """Return the table of a class, for statements that are not about objects."""
+    table = entity.__table__
+    assert isinstance(table, Table)  # narrows the declared type FromClause
+    return table
 
 
 class Leased:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
+from backend.store.base import table_of
 from backend.store.database import upsert
 from backend.store.training_tables import SqlTrainingDecision
 from backend.training.policy import Decision
@@ -19,7 +19,6 @@ def read_decision(session: Session, project_id: int) -> Decision | None:
 def store_decision(session: Session, project_id: int, decision: Decision, *, now: datetime) -> None:
     """Store the decision, if it differs from the last one."""
     if decision != read_decision(session, project_id):
-        table = SqlTrainingDecision.__table__
-        assert isinstance(table, Table)  # narrows the declared type FromClause
+        table = table_of(SqlTrainingDecision)
         values = {"is_due": decision.is_due, "reason": decision.reason, "decided_at": now}
         upsert(session, table, {"project_id": project_id, **values})

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
 from backend.entities import WebhookEvent
-from backend.store.base import JsonText
+from backend.store.base import JsonText, table_of
 from backend.store.database import Database, insert_new
 from backend.store.tables import SqlEvent
 
@@ -27,7 +27,7 @@ def store_events(database: Database, events: Sequence[tuple[WebhookEvent, dateti
         }
         for event, came_at in events
     ]
-    table = _table()
+    table = table_of(SqlEvent)
     with database.write() as session:
         new = set(insert_new(session, table, rows, returning=table.c.key))
     # Of two copies that came together the first is the new one.
@@ -58,9 +58,3 @@ def latest_event_id(database: Database, project_id: int) -> int:
     """Return the row id of the project's newest event, 0 where there is none."""
     with database.read() as session:
         return session.scalar(select(func.max(SqlEvent.id)).where(SqlEvent.project_id == project_id)) or 0
-
-
-def _table() -> Table:
-    table = SqlEvent.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

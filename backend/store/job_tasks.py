@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.entities import Prediction, TaskState
 from backend.errors import BadRequest
+from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring
 from backend.store.jobs import reopen_job
 from backend.store.leases import hold_lease
@@ -34,7 +35,7 @@ def add_tasks(database: Database, job_id: str, task_ids: Collection[int]) -> boo
             raise BadRequest(f"Job {job_id} is being cancelled; ask again in a moment.")
         for start in range(0, len(ordered), _ROWS_A_STATEMENT):
             chunk = ordered[start : start + _ROWS_A_STATEMENT]
-            insert_ignoring(session, _table(), _queued(job_id, chunk))
+            insert_ignoring(session, table_of(SqlJobTask), _queued(job_id, chunk))
             session.execute(
                 update(SqlJobTask)
                 .where(SqlJobTask.job_id == job_id, SqlJobTask.task_id.in_(chunk))
@@ -68,7 +69,7 @@ def add_page(
             SqlJobTask.job_id == job_id, SqlJobTask.task_id.in_(task_ids)
         )
         new = set(task_ids) - set(session.scalars(query))
-        insert_ignoring(session, _table(), _queued(job_id, sorted(new)))
+        insert_ignoring(session, table_of(SqlJobTask), _queued(job_id, sorted(new)))
         row.skipped += skipped
         row.cursor = cursor
         row.is_scanned = is_last
@@ -202,9 +203,3 @@ def _state_after(job_id: str, prediction: Prediction, row_id: int) -> dict[str, 
 
 def _queued(job_id: str, task_ids: Sequence[int]) -> list[dict[str, object]]:
     return [{"job_id": job_id, "task_id": task_id, "state": TaskState.QUEUED} for task_id in task_ids]
-
-
-def _table() -> Table:
-    table = SqlJobTask.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

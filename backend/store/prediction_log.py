@@ -58,6 +58,13 @@ def prediction_from_row(row: SqlPrediction) -> Prediction:
     )
 
 
+def projects_served_last(database: Database, *, among: int = 1000) -> list[int]:
+    """Return the projects of the newest `among` predictions, each once, the one served last before others."""
+    query = select(SqlPrediction.project_id).order_by(SqlPrediction.id.desc()).limit(among)
+    with database.read() as session:
+        return [project for project in dict.fromkeys(session.scalars(query)) if project is not None]
+
+
 def count_predictions(database: Database) -> dict[tuple[int | None, str], tuple[int, int]]:
     """Return (served, of these failed) by (project id, version)."""
     with database.read() as session:

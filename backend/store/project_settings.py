@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.errors import BadRequest, SettingsError
 from backend.settings import Settings
+from backend.store.base import table_of
 from backend.store.database import Database, upsert
 from backend.store.training_tables import SqlProjectSetting
 from backend.training_settings import TrainingSettings
@@ -54,7 +55,9 @@ def set_project_settings(
         session.execute(delete(SqlProjectSetting).where(SqlProjectSetting.project_id == project_id, taken))
         values = effective.model_dump(mode="json", include=set(given))
         for name, value in sorted(values.items()):
-            upsert(session, _table(), {"project_id": project_id, "name": name, "value": value})
+            upsert(
+                session, table_of(SqlProjectSetting), {"project_id": project_id, "name": name, "value": value}
+            )
     return effective
 
 
@@ -81,9 +84,3 @@ def _checked_name(name: str) -> str:
             f"{name[:80]!r} is no setting that a project may have of its own; those are {known}."
         )
     return name.lower()
-
-
-def _table() -> Table:
-    table = SqlProjectSetting.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 
 from backend.inference.checkpoint import Checkpoint
+from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring, upsert
 from backend.store.tables import SqlModelVersion, SqlProject
 
@@ -24,7 +25,7 @@ def store_project(
             return
     row = {"id": project_id, "label_config": label_config, "model_version": model_version, "updated_at": now}
     with database.write() as session:
-        upsert(session, _table(SqlProject), row)
+        upsert(session, table_of(SqlProject), row)
 
 
 def list_projects(database: Database) -> list[tuple[int, str | None, datetime]]:
@@ -57,7 +58,7 @@ def store_model_versions(database: Database, checkpoints: Iterable[Checkpoint], 
         known = set(session.scalars(select(SqlModelVersion.version)))
     if missing := [row for row in rows if row["version"] not in known]:
         with database.write() as session:
-            insert_ignoring(session, _table(SqlModelVersion), missing)
+            insert_ignoring(session, table_of(SqlModelVersion), missing)
 
 
 def list_model_versions(database: Database) -> list[str]:
@@ -67,9 +68,3 @@ def list_model_versions(database: Database) -> list[str]:
             SqlModelVersion.first_seen_at.desc(), SqlModelVersion.version
         )
         return list(session.scalars(query))
-
-
-def _table(entity: type[SqlProject] | type[SqlModelVersion]) -> Table:
-    table = entity.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, Table, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from backend.errors import NotFound
+from backend.store.base import table_of
 from backend.store.database import Database, chunks, insert_new, upsert
 from backend.store.leases import hold_lease, is_free, take_lease
 from backend.store.training_tables import SqlTrainingEpoch, SqlTrainingRun
@@ -46,7 +47,7 @@ def create_run(
         "is_cancel_asked": False,
         "created_at": now,
     }
-    table = _table(SqlTrainingRun)
+    table = table_of(SqlTrainingRun)
     return next(iter(insert_new(session, table, [row], returning=table.c.id)), None)
 
 
@@ -186,7 +187,7 @@ def store_epoch(
         row.checkpoint = asdict(checkpoint)
         row.attempts = 1
         values = {"seconds": epoch.seconds, "metrics": dict(epoch.metrics), "finished_at": now}
-        upsert(session, _table(SqlTrainingEpoch), {"run_id": run_id, "epoch": epoch.epoch, **values})
+        upsert(session, table_of(SqlTrainingEpoch), {"run_id": run_id, "epoch": epoch.epoch, **values})
 
 
 def list_epochs(database: Database, run_id: str) -> list[EpochMetrics]:
@@ -269,12 +270,6 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 def _runs(database: Database, query: Select[SqlTrainingRun]) -> list[TrainingRun]:
     with database.read() as session:
         return [_to_entity(row) for row in session.scalars(query)]
-
-
-def _table(entity: type[SqlTrainingRun] | type[SqlTrainingEpoch]) -> Table:
-    table = entity.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table
 
 
 def _to_entity(row: SqlTrainingRun) -> TrainingRun:

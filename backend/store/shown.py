@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 
 from backend.entities import Region
 from backend.review.entities import LoggedPrediction
+from backend.store.base import table_of
 from backend.store.database import Database, chunks, insert_ignoring
 from backend.store.ledger_tables import SqlParentPrediction
 from backend.store.region_rows import region_from_row
@@ -63,8 +64,7 @@ def store_parent_versions(database: Database, versions: Mapping[int, str]) -> No
     """Remember the versions of Label Studio's predictions, which never change."""
     if not versions:
         return
-    table = SqlParentPrediction.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
+    table = table_of(SqlParentPrediction)
     with database.write() as session:
         for some in chunks(sorted(versions.items())):
             insert_ignoring(session, table, [{"id": key, "version": version} for key, version in some])

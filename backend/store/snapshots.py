@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table
-
+from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring
 from backend.store.training_tables import SqlSnapshot
 from backend.training.entities import Snapshot
@@ -21,7 +20,6 @@ def add_snapshot(database: Database, snapshot: Snapshot, *, counts: Mapping[str,
         "warnings": list(snapshot.warnings),
         "created_at": snapshot.created_at,
     }
-    table = SqlSnapshot.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
+    table = table_of(SqlSnapshot)
     with database.write() as session:
         insert_ignoring(session, table, [row])

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.store.base import table_of
 from backend.store.database import Database, chunks, insert_ignoring
 from backend.store.training_tables import SqlSplit
 from backend.training.entities import Side
@@ -30,8 +31,7 @@ def settle_sides(
         known = _read(session, project_id, keys)
         chosen = choose(known)
         new = [(key, side) for key, side in sorted(chosen.items()) if key not in known]
-        table = SqlSplit.__table__
-        assert isinstance(table, Table)  # narrows the declared type FromClause
+        table = table_of(SqlSplit)
         for some in chunks(new):
             rows = [{"project_id": project_id, "key": key, "side": side} for key, side in some]
             insert_ignoring(session, table, rows)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from backend.store.base import table_of
 from backend.store.database import Database, upsert
 from backend.store.ledger_tables import SqlSync
 from backend.store.tables import SqlProject
@@ -79,7 +80,7 @@ def begin_pass(
         **dict.fromkeys(_COUNTS, 0),
     }
     with database.write() as session:
-        upsert(session, _table(), values)
+        upsert(session, table_of(SqlSync), values)
     return get_sync(database, project_id)
 
 
@@ -135,9 +136,3 @@ def _to_entity(row: SqlSync) -> Sync:
         gone_at=row.gone_at,
         error=row.error,
     )
-
-
-def _table() -> Table:
-    table = SqlSync.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

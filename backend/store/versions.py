@@ -4,12 +4,13 @@ from dataclasses import asdict
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import NotFound
 from backend.inference.checkpoint import Checkpoint
 from backend.registry.entities import ListedVersion
+from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring
 from backend.store.tables import SqlModelVersion
 from backend.store.training_tables import SqlAlias, SqlSnapshot, SqlTrainedVersion, SqlTrainingRun
@@ -43,7 +44,7 @@ def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoin
         "file_name": checkpoint.path.name,
         "first_seen_at": now,
     }
-    insert_ignoring(session, _table(SqlModelVersion), [served])
+    insert_ignoring(session, table_of(SqlModelVersion), [served])
     row = {
         **asdict(version),
         "controls": list(version.controls),
@@ -167,9 +168,3 @@ def no_such_version(version: str) -> NotFound:
 def _of_project(project_id: int) -> Select[SqlTrainedVersion]:
     query = select(SqlTrainedVersion).where(SqlTrainedVersion.project_id == project_id)
     return query.order_by(SqlTrainedVersion.number.desc())
-
-
-def _table(entity: type[SqlModelVersion]) -> Table:
-    table = entity.__table__
-    assert isinstance(table, Table)  # narrows the declared type FromClause
-    return table

@@ -76,11 +76,11 @@ class TrainingRun:
     """One run, from snapshot to verdict.
 
     `reason` says in words why it began. `base` is the version that it started from, `base_weights` where its
-    file is, `base_digest` the SHA-256 that it must have, hexadecimal. `epoch` counts finished epochs of at most `epochs`; `seconds` is what they took, over all
-    attempts. `attempts` are those in a row that brought no further epoch; after a failed one nothing is tried
-    before `retry_at`. `version` is the new model, `verdict` and `verdict_reasons` the gate's, `compared_with`
-    the champion when both models were compared, None where the weights of the settings served.
-    `warnings` are about the data, `notes` about the run.
+    file is, `base_digest` the SHA-256 that it must have, hexadecimal. `epoch` counts finished epochs of at
+    most `epochs`; `seconds` is what they took, over all attempts. `attempts` are those in a row that brought
+    no further epoch; after a failed one nothing is tried before `retry_at`. `version` is the new model,
+    `verdict` and `verdict_reasons` the gate's, `compared_with` the champion when both models were compared,
+    None where the weights of the settings served. `warnings` are about the data, `notes` about the run.
     """
 
     id: str

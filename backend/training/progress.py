@@ -1,6 +1,5 @@
 """How far a run is, and when it will be through, for routes and terminals. Pure."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -40,15 +39,15 @@ def eta_seconds(run: TrainingRun) -> float | None:
     return seconds
 
 
-def split_metrics(epoch: EpochMetrics) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """Return an epoch's losses and its quality on the val split, apart; None for what is no number.
+def split_metrics(epoch: EpochMetrics) -> tuple[dict[str, float], dict[str, float]]:
+    """Return an epoch's losses and its quality on the val split, apart.
 
     Losses keep ultralytics' names, such as "train/box_loss"; of the others "metrics/" and the letter that
     says which output they are of are left out where that is clear: "mAP50", "mAP50(M)" for masks.
     """
-    losses = {name: _finite(value) for name, value in epoch.metrics.items() if name.endswith("loss")}
+    losses = {name: value for name, value in epoch.metrics.items() if name.endswith("loss")}
     quality = {
-        name.removeprefix("metrics/").removesuffix("(B)"): _finite(value)
+        name.removeprefix("metrics/").removesuffix("(B)"): value
         for name, value in epoch.metrics.items()
         if name.startswith("metrics/")
     }
@@ -107,7 +106,6 @@ def run_words(run: TrainingRun, latest: EpochMetrics | None) -> str:
         parts += [
             f"{name.removeprefix('train/').replace('_', ' ')} {value:.3g}"
             for name, value in trained[:_WORDS_OF_LOSSES]
-            if value is not None
         ]
         parts += _quality_words(quality)
     left = eta_seconds(run)
@@ -123,7 +121,7 @@ def duration_words(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _quality_words(quality: Mapping[str, float | None]) -> list[str]:
+def _quality_words(quality: Mapping[str, float]) -> list[str]:
     # Of masks and key points first, as a model that finds those is judged by them.
     for name in ("mAP50-95(M)", "mAP50-95(P)", "mAP50-95", "accuracy_top1"):
         value = quality.get(name)
@@ -141,8 +139,3 @@ def _elapsed(run: TrainingRun, now: datetime) -> float | None:
     if run.started_at is None:
         return None
     return max(0.0, ((run.finished_at or now) - run.started_at).total_seconds())
-
-
-def _finite(value: float) -> float | None:
-    # JSON has no word for what a loss that went astray is.
-    return value if math.isfinite(value) else None

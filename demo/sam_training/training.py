@@ -49,11 +49,18 @@ class Progress:
 
 
 class Trainer:
-    """Weights in training, their running average, and what changes them."""
+    """Weights in training, their running average, and what changes them.
 
-    def __init__(self, architecture: SamArchitecture, plan: TrainingPlan, device: str) -> None:
+    They begin as those of `earlier`, a SAM of the same sizes, or else at random.
+    """
+
+    def __init__(
+        self, architecture: SamArchitecture, plan: TrainingPlan, device: str, earlier: Any = None
+    ) -> None:
         self.architecture, self.plan, self.device = architecture, plan, device
         self.sam = build_sam(architecture).to(device).train()
+        if earlier is not None:
+            self.sam.load_state_dict(earlier.state_dict())
         self.averaged = build_sam(architecture).to(device)
         self.averaged.load_state_dict(self.sam.state_dict())
         self.dense_task = DenseTask(architecture.prompt_width).to(device)
@@ -68,7 +75,7 @@ class Trainer:
         report: Callable[[Progress], None],
         save: Callable[[Any], None],
     ) -> int:
-        """Train until the time is up, at least a step; `save` is given the averaged weights now and then, and at the end.
+        """Train until the time is up, a step at least; `save` gets the averaged weights, at the end too.
 
         Returns the number of steps.
         """
@@ -129,7 +136,8 @@ class Trainer:
             boxes.append(overlaps(box.logits, targets[0])[:, 0])
             things.append(targets[2])
         is_thing = torch.cat(things)
-        return tuple(torch.cat(found)[is_thing].mean().item() for found in (clicks, boxes))  # type: ignore
+        of_clicks, of_boxes = (torch.cat(found)[is_thing].mean().item() for found in (clicks, boxes))
+        return of_clicks, of_boxes
 
     def _prompted_loss(self, features: Tensor, views: Views) -> Tensor:
         """Return the mean loss of first prompts and of a random number of corrections."""

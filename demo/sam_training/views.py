@@ -10,6 +10,7 @@ from demo.sam_training.pictures import OUTSIDE, SIDE, Pictures
 
 ZOOMED_SHARE = 0.5
 MOST_ZOOM = 2.2
+MOST_OBJECTS = 12  # more than any scene has
 MIN_AREA = 60.0  # pixels of the square; about the 12 x 12 of a full picture that measuring counts
 
 
@@ -106,12 +107,10 @@ def _choose_windows(numbers: Tensor) -> Tensor:
 
 def _choose_objects(numbers: Tensor, objects: int) -> tuple[Tensor, Tensor]:
     """Return numbers (B, P) of objects that are large enough, and whether there is one (B, P)."""
-    count, device = len(numbers), numbers.device
-    rows = torch.arange(count, device=device)[:, None, None] * (OUTSIDE + 1)
-    flat = (numbers.to(torch.int64) + rows).flatten()
-    areas = torch.bincount(flat, minlength=count * (OUTSIDE + 1)).view(count, OUTSIDE + 1)
+    device = numbers.device
+    areas = torch.stack([(numbers == number).sum((1, 2)) for number in range(MOST_OBJECTS + 1)], 1)
     is_large = areas >= MIN_AREA
-    is_large[:, 0] = is_large[:, OUTSIDE] = False
+    is_large[:, 0] = False
     order = (torch.rand(areas.shape, device=device) * is_large).argsort(dim=1, descending=True)
     found = is_large.sum(1, keepdim=True)
     places = torch.arange(objects, device=device)[None] % found.clamp(min=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from backend.errors import ModelError
+from backend.machine import machine_id
 from retrain.training.errors import TrainingFailed
 
 _UNUSUAL = re.compile(r"[^\w.-]+")
@@ -28,13 +29,14 @@ def training_device(setting: str) -> str:
     from backend.inference.yolo import resolve_device
 
     try:
-        return resolve_device(setting)
+        device = resolve_device(setting)
     except ModelError as error:
         reason = error.message.partition("cannot be used: ")[2].partition(". Try ")[0]
         raise TrainingFailed(
             f'RETRAIN_DEVICE is "{setting}", which cannot be used on {socket.gethostname()}: {reason}. '
             "Expected auto, cpu, cuda:0 or mps; auto takes what is there."
         ) from None
+    return "cuda:0" if device == "cuda" else device  # one name for one device
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def device_lock(data_dir: Path, device: str) -> Iterator[None]:
     """
     folder = data_dir / "devices"
     folder.mkdir(parents=True, exist_ok=True)
-    name = _UNUSUAL.sub("-", f"{socket.gethostname()}-{device}")
+    name = _UNUSUAL.sub("-", f"{machine_id()}-{device}")
     lock = FileLock(folder / f"{name}.lock", timeout=0)
     try:
         lock.acquire()

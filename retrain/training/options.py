@@ -7,24 +7,6 @@ from backend.errors import SettingsError
 from backend.training.entities import TrainingRun
 from backend.training_settings import parse_options
 
-# Arguments that have a setting of their own.
-_SETTINGS = {
-    "epochs": "TRAIN_EPOCHS",
-    "patience": "TRAIN_PATIENCE",
-    "time": "TRAIN_HOURS",
-    "batch": "TRAIN_BATCH",
-    "imgsz": "TRAIN_IMGSZ",
-    "freeze": "TRAIN_FREEZE",
-    "cls_pw": "TRAIN_CLASS_WEIGHTS",
-    "distill_model": "TRAIN_DISTILL",
-    "dis": "TRAIN_DISTILL",
-    "device": "RETRAIN_DEVICE",
-}
-# Those on which resuming, the data set or the choice of the best epoch rely.
-_OURS = frozenset(
-    "task mode model data resume pretrained cfg project name exist_ok save save_dir save_period val split "
-    "plots verbose single_cls classes profile quantize half int8 augmentations".split()
-)
 # ultralytics refuses a last batch of one image where the network's last layers see a single pixel.
 _LEAST_IMAGE = 64
 
@@ -37,21 +19,14 @@ def checked_options(text: str) -> dict[str, int | float | bool | str]:
     """
     from ultralytics.cfg import get_cfg
 
-    options = parse_options(text)
-    for name in options:
-        if name in _SETTINGS:
-            raise SettingsError(f"TRAIN_OPTIONS holds {name}; set {_SETTINGS[name]} instead.")
-        if name in _OURS:
-            raise SettingsError(
-                f"TRAIN_OPTIONS holds {name}, which the training sets by itself; leave it out."
-            )
     try:
+        options = parse_options(text)
         get_cfg(overrides=dict(options))
     except (SyntaxError, TypeError, ValueError) as error:
         words = str(error).strip().splitlines()[0]
         raise SettingsError(
-            f"TRAIN_OPTIONS cannot be used: {words} Expected arguments of ultralytics' train, such as "
-            "lr0=0.001,mosaic=0."
+            f"TRAIN_OPTIONS cannot be used: {words.rstrip('.')}. Expected arguments of ultralytics' train, "
+            "such as lr0=0.001,mosaic=0."
         ) from None
     return options
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rq import Queue
+from rq.job import JobStatus
 
 from backend.errors import QueueUnavailable
 from backend.queue import EVENTS, TRAIN, JobQueue
@@ -56,10 +57,50 @@ def test_what_comes_after_a_job_has_begun_gets_a_job_of_its_own(queue: JobQueue)
     assert queue.lengths()["events"] == 3
 
 
-def test_mark_of_a_lost_job_goes_away_by_itself(queue: JobQueue) -> None:
+def test_job_that_was_lost_is_replaced(queue: JobQueue) -> None:
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    [job] = Queue(TRAIN, connection=queue.redis).jobs
+    job.delete()
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    assert queue.lengths()["train"] == 1
+
+
+def test_process_killed_before_it_queued_the_job_leaves_no_mark_that_counts(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Queue, "enqueue_call", killed)
+        queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    assert queue.lengths()["train"] == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "jobs"),
+    [
+        (JobStatus.QUEUED, 1),
+        (JobStatus.STARTED, 1),
+        (JobStatus.SCHEDULED, 1),
+        (JobStatus.FAILED, 2),
+        (JobStatus.FINISHED, 2),
+    ],
+)
+def test_job_that_has_failed_or_ended_does_not_wait(queue: JobQueue, state: JobStatus, jobs: int) -> None:
+    queue.enqueue_once(EVENTS, JOB, 7)
+    waiting = Queue(EVENTS, connection=queue.redis)
+    waiting.jobs[0].set_status(state)
+    for _ in range(3):
+        queue.enqueue_once(EVENTS, JOB, 7)
+    assert len(waiting.job_ids) == jobs
+
+
+def test_mark_goes_away_by_itself(queue: JobQueue) -> None:
     queue.enqueue_once(EVENTS, JOB, 7)
     [mark] = queue.redis.keys("waiting:*")
-    assert 0 < queue.redis.ttl(mark) <= 300
+    assert 0 < queue.redis.ttl(mark) <= 86_400
 
 
 def test_two_connections_share_the_mark(queue: JobQueue, redis_address: str) -> None:

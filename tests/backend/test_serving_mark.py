@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from backend.serving_mark import ServingMark
 
 
@@ -24,6 +26,25 @@ def test_machine_is_serving_after_a_touch_and_for_a_second(tmp_path: Path) -> No
     assert worker.is_serving()
     clock.now += 0.2
     assert not worker.is_serving()
+
+
+def test_machine_is_serving_for_as_long_as_a_request_of_many_images_takes(tmp_path: Path) -> None:
+    clock = Clock()
+    mark = ServingMark(tmp_path, clock=clock)
+    for _ in mark.during(range(5)):
+        assert mark.is_serving()
+        clock.now += 0.9
+        assert mark.is_serving()
+
+
+def test_machines_that_share_the_folder_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ServingMark(tmp_path)
+    monkeypatch.setattr("backend.serving_mark.machine_id", lambda: "other")
+    other = ServingMark(tmp_path)
+    server.touch()
+    assert server.is_serving() and not other.is_serving()
 
 
 def test_touches_close_to_each_other_are_one(tmp_path: Path) -> None:

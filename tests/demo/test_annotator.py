@@ -8,7 +8,7 @@ from backend.entities import Box, ImageSize, Region
 from backend.labelstudio.annotated_regions import read_regions
 from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.results import region_to_json
-from demo.annotator import correct, seed_of
+from demo.annotator import Effort, correct, seed_of
 from demo.project import LABEL_CONFIG
 from demo.scenes import Scene, draw_scene
 
@@ -44,7 +44,8 @@ def truth(scene: Scene) -> list[tuple[str, list[int]]]:
 
 def test_right_prediction_is_left_as_it_is(scene: Scene) -> None:
     corrected = correct(scene, shown(scene))
-    assert corrected.result == shown(scene) and corrected.changes == 0
+    assert corrected.result == shown(scene)
+    assert (corrected.changes, corrected.objects) == (0, len(scene.objects))
 
 
 def test_without_a_prediction_everything_is_drawn(scene: Scene) -> None:
@@ -69,6 +70,12 @@ def test_wrong_region_is_put_right(scene: Scene, key: str, value: Any, keeps_id:
     assert boxes(corrected.result) == truth(scene)
     assert ("r0" in {item["id"] for item in corrected.result}) == keeps_id
     assert corrected.changes == (1 if keeps_id else 2)
+    assert corrected.objects == len(scene.objects) + (0 if keeps_id else 1)
+
+
+def test_effort_is_the_share_of_objects_that_were_changed() -> None:
+    assert Effort(pictures=2, changes=3, objects=12).share == 0.25
+    assert Effort().share == 0
 
 
 def test_seed_is_that_of_the_uploaded_file() -> None:

@@ -1,4 +1,4 @@
-"""Training a SAM: pictures and their views, clicks where they belong, the decoder's answers, one short run."""
+"""Training a SAM: pictures and views, clicks where they belong, the decoder, one short run."""
 
 import math
 from pathlib import Path

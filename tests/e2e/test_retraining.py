@@ -85,8 +85,9 @@ def test_new_pictures_are_prelabelled_by_the_new_version(walked: Walked, sdk: La
     assert sdk.projects.get(id=walked.project).model_version == walked.champion.version
 
 
-def test_corrections_a_picture_fall(walked: Walked) -> None:
-    found = re.search(r"Changes a picture: ([\d.]+) with the old model, ([\d.]+) with", walked.printed)
+def test_share_of_objects_that_are_corrected_falls(walked: Walked) -> None:
+    words = " ".join(walked.printed.split())
+    found = re.search(r"Of 10 objects ([\d.]+) were changed with the old model, ([\d.]+) with", words)
     assert found is not None
     before, after = map(float, found.groups())
     assert after < before

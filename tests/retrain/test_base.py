@@ -1,4 +1,4 @@
-"""Weights that a run starts from and is compared with: the right ones, whole, or an error that says why not."""
+"""Weights that a run starts from and is compared with: the right ones, whole, or an error that says why."""
 
 from datetime import UTC, datetime
 from pathlib import Path

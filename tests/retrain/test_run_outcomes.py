@@ -175,6 +175,19 @@ def test_run_whose_worker_died_after_the_wish_to_cancel_is_cancelled_by_the_next
     assert work_on_run(run_id, services).state == RunState.CANCELLED
 
 
+def test_run_that_fails_after_the_wish_to_cancel_is_cancelled(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        ask_to_cancel_run(services.database, run_id, now=datetime.now(UTC))
+        raise ModelError("The weights cannot be read.")
+
+    run_id = begin_run(services.database, ONE_ATTEMPT)
+    monkeypatch.setattr(TrainingRunner, "run", fail)
+    run = work_on_run(run_id, services)
+    assert (run.state, run.error) == (RunState.CANCELLED, None)
+
+
 def test_promotion_that_fails_marks_no_task(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise ModelError("The champion cannot be moved.")

@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -181,6 +181,18 @@ def test_two_processes_at_once_send_one_message(
     monkeypatch.setattr(delivery, "claim_delivery", other_first)
     assert deliver_due(database, told, now=NOW) == 0
     assert hooks.titles() == [RAISED]
+
+
+def test_message_late_in_a_round_is_left_alone_by_others_for_the_whole_pause(
+    database: Database, told: Settings, hooks: HookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks.statuses["/hook"] = 500
+    begin(database)
+    # The round begins, and comes to the message half a minute later.
+    moments = iter([100.0, 130.0])
+    monkeypatch.setattr(delivery, "monotonic", lambda: next(moments))
+    assert deliver_due(database, told, now=NOW) == 0
+    assert only(database).retry_at == NOW + timedelta(seconds=30) + FIRST_PAUSE
 
 
 def test_address_that_never_answers_is_given_up(

@@ -21,6 +21,7 @@ from backend.training.entities import (
     ModelScore,
     RunState,
     SavedCheckpoint,
+    TrainingRun,
 )
 from tests.backend.makers import RunCommand
 from tests.backend.review_rows import PROJECT, store_rows
@@ -171,6 +172,30 @@ def test_train_during_a_run_shows_that_one_and_then_its_own(
     assert f"Run {first} of project 7 is active; another one follows it." in result.output
     assert result.exit_code == 1 and "Reason: The disk is full." in result.output
     assert {run.state for run in list_runs(services.database)} == {RunState.DONE, RunState.FAILED}
+
+
+def test_run_that_begins_between_two_looks_is_shown_to_its_end(
+    run: RunCommand,
+    services: Services,
+    meanwhile: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    review(services.database, range(12))
+    looks = []
+
+    def look(*of: Any) -> TrainingRun | None:
+        looks.append(of)
+        if len(looks) == 2:  # after the first question whether the request still waits
+            decide(services)
+        return active_run(*of)
+
+    monkeypatch.setattr("backend.cli.train.active_run", look)
+    meanwhile(
+        lambda: work(services, newest(services)), lambda: end(services, newest(services), RunState.DONE)
+    )
+    result = run("train", *HERE)
+    assert result.exit_code == 0, result.exception
+    assert f"Run {newest(services)} of project 7: done" in result.output
 
 
 def test_stopping_the_watching_leaves_the_run(

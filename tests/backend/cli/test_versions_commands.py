@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import BadRequest, NotFound, QueueUnavailable
+from backend.errors import BadRequest, DatabaseUnavailable, NotFound, QueueUnavailable
 from backend.registry.prune import prune_project
 from backend.services import Services
 from backend.store.jobs import active_job
-from backend.store.versions import champion_of
+from backend.store.projects import store_project
+from backend.store.versions import alias_moves, champion_of
 from backend.training.entities import TrainedVersion, Verdict
+from tests.backend.label_configs import BOXES
 from tests.backend.makers import RunCommand
-from tests.backend.registry.makers import PROJECT, store_version
+from tests.backend.registry.makers import NOW, PROJECT, store_version
+
+OTHER = 8
 
 
 @pytest.fixture
@@ -20,6 +24,12 @@ def run(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Run a command; Redis is down, so no worker answers."""
     monkeypatch.setattr("backend.queue.JobQueue.worker_count", lambda *_: 0)
     return run_command
+
+
+@pytest.fixture(autouse=True)
+def known_projects(services: Services) -> None:
+    for project_id in (PROJECT, OTHER):
+        store_project(services.database, project_id, label_config=BOXES, model_version=None, now=NOW)
 
 
 @pytest.fixture
@@ -104,8 +114,32 @@ def test_settings_are_promoted_by_their_word_and_project(
 def test_version_of_another_project_than_was_named_is_refused(
     run: RunCommand, store: Callable[..., TrainedVersion]
 ) -> None:
-    assert isinstance(run("promote", store().version, "--project", "8").exception, BadRequest)
+    assert isinstance(run("promote", store().version, "--project", str(OTHER)).exception, BadRequest)
     assert isinstance(run("promote", "none").exception, NotFound)
+
+
+def test_unknown_project_is_an_error_and_leaves_no_trace(run: RunCommand, services: Services) -> None:
+    here = ("--project", str(2**63 - 1))
+    for command in (("versions",), ("promote", "settings"), ("rollback",)):
+        assert isinstance(run(*command, *here).exception, NotFound)
+    assert alias_moves(services.database) == {}
+
+
+def test_rollback_counts_though_the_database_goes_away_after_it(
+    run: RunCommand,
+    store: Callable[..., TrainedVersion],
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    run("promote", store().version)
+    monkeypatch.setattr("backend.registry.change.start_wanted_prelabels", refuse)
+    monkeypatch.setattr("backend.registry.change.label_config_of", refuse)
+    result = run("rollback", *("--project", str(PROJECT)))
+    assert result.exit_code == 0 and "is served by the weights of the settings" in result.output
+    assert champion_of(services.database, PROJECT) is None
 
 
 def test_redis_that_is_down_does_not_undo_a_promotion(

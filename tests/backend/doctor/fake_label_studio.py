@@ -50,6 +50,7 @@ class FakeLabelStudio:
     def add_backend(self, url: str, **fields: Any) -> dict[str, Any]:
         """Register a backend of the project."""
         common = {"id": len(self.backends) + 1, "project": PROJECT, "title": "ours", "state": "CO"}
+        common["is_interactive"] = True
         self.backends.append({**common, "url": url, "auth_method": "NONE", **fields})
         return self.backends[-1]
 

@@ -21,7 +21,7 @@ from tests.backend.servers import free_port
 PAGE = Path(__file__).resolve().parents[3] / "docs/doctor.md"
 ROW = re.compile(r"^\| (?!check )([a-z][^|]*?) \|", re.MULTILINE)
 # Those whose names hold what they are about.
-NAMED_BY_CONTENT = ("tag NAME", "images from KIND")
+NAMED_BY_CONTENT = ("clicks", "sam", "tag NAME", "images from KIND")
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +42,9 @@ def test_connected_project_with_a_running_server_has_nothing_wrong_but_redis(
     assert {name for name, state in states.items() if state != CheckState.OK} == away
     assert [name for name in states if name.startswith("project")] == [
         f"project {PROJECT}: {name}"
-        for name in ("project", "connection", "reach", "webhook", "labels", "tag label", "version", "images")
-    ] + [f"project {PROJECT}: images from data URIs"]
+        for name in ("project", "connection", "reach", "webhook", "labels", "tag label", "smart tools")
+        + ("version", "images", "images from data URIs")
+    ]
 
 
 def test_every_project_that_is_known_is_looked_at(case: Case, our_server: str, project: ProjectCase) -> None:

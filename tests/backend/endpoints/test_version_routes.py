@@ -7,16 +7,26 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from backend.errors import DatabaseUnavailable
 from backend.services import Services
 from backend.store.jobs import list_jobs
 from backend.store.project_settings import set_project_settings
-from backend.store.promotions import list_promotions
-from backend.store.versions import champion_of
+from backend.store.projects import store_project
+from backend.store.promotions import list_promotions, wanted_prelabels
+from backend.store.versions import alias_moves, champion_of
 from backend.training.entities import TrainedVersion
+from tests.backend.label_configs import BOXES
 from tests.backend.makers import MakeClient
-from tests.backend.registry.makers import PROJECT, store_version
+from tests.backend.registry.makers import NOW, PROJECT, store_version
 
 URL = f"/projects/{PROJECT}"
+OTHER = 8
+
+
+@pytest.fixture(autouse=True)
+def known_projects(services: Services) -> None:
+    for project_id in (PROJECT, OTHER):
+        store_project(services.database, project_id, label_config=BOXES, model_version=None, now=NOW)
 
 
 @pytest.fixture
@@ -44,7 +54,7 @@ def test_versions_are_listed_newest_first_with_what_was_measured(
 
 
 def test_project_without_versions_lists_none(client: FlaskClient) -> None:
-    listed = client.get("/projects/8/versions").json
+    listed = client.get(f"/projects/{OTHER}/versions").json
     assert (listed["champion"], listed["versions"]) == (None, [])
 
 
@@ -112,8 +122,40 @@ def test_what_cannot_be_done_is_refused(client: FlaskClient, route: str, body: A
 def test_version_of_another_project_is_refused(
     client: FlaskClient, services: Services, store: Callable[..., TrainedVersion]
 ) -> None:
-    answer = client.post("/projects/8/promote", json={"version": store().version})
+    answer = client.post(f"/projects/{OTHER}/promote", json={"version": store().version})
     assert (answer.status_code, answer.json["error"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("project", [9, 2**63, 10**30], ids=["never seen", "beyond 64 bits", "huge"])
+def test_unknown_project_is_not_found_and_leaves_no_trace(
+    client: FlaskClient, services: Services, project: int
+) -> None:
+    url = f"/projects/{project}"
+    answers = [
+        client.get(f"{url}/versions"),
+        client.post(f"{url}/promote", json={"version": None}),
+        client.post(f"{url}/rollback"),
+    ]
+    assert [each.status_code for each in answers] == [404, 404, 404]
+    assert alias_moves(services.database) == {}
+
+
+def test_promotion_counts_though_its_prelabelling_cannot_be_started_at_once(
+    client: FlaskClient,
+    services: Services,
+    store: Callable[..., TrainedVersion],
+    monkeypatch: pytest.MonkeyPatch,
+    read_log: Callable[[], str],
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr("backend.registry.change.start_wanted_prelabels", refuse)
+    version = store().version
+    answer = client.post(f"{URL}/promote", json={"version": version})
+    assert (answer.status_code, answer.json["changed"], answer.json["prelabel_waits"]) == (200, True, True)
+    assert "prelabel_not_started" in read_log()
+    assert [each.version for each in wanted_prelabels(services.database)] == [version]
 
 
 def test_callers_without_the_password_are_refused(make_client: MakeClient) -> None:

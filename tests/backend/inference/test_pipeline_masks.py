@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from backend.inference.plan import Planner
 from backend.services import Services
 from tests.backend.engines import FixedEngine
 from tests.backend.image_server import ImageServer
+from tests.backend.makers import MakeServices, MakeSettings
 from tests.backend.pictures import png
+from tests.backend.sam.tiny_sam import save_tiny_sam
 
 PICTURE = png(200, 100)
 SAM = "mobile_sam-6dbb9052"
@@ -192,3 +195,17 @@ def test_masks_that_cannot_be_had_fail_the_task_in_words(
     found = predict(services, manager, image_server, xml, box_masks)
     assert found.failure is not None and found.failure.startswith(failure)
     assert found.regions == ()
+
+
+def test_server_with_a_sam_makes_masks_and_keeps_the_images_embedding(
+    make_services: MakeServices, make_settings: MakeSettings, image_server: ImageServer, tmp_path: Path
+) -> None:
+    image_server.serve("/data/good.png", PICTURE)
+    services = make_services(make_settings(sam_model=str(save_tiny_sam(tmp_path / "tiny_sam.pt"))))
+    xml = config(tag("BrushLabels", labels="Car,Person", attributes=FROM_BOXES))
+    plan = services.pipeline.setup(7, xml)
+    [found] = services.pipeline.predict([Task(1, {"image": "/data/good.png"})], plan, project_id=7)
+    assert found.failure is None and found.version == plan.version
+    assert found.version.endswith(f"+{services.sam.version()}") and "tiny_sam-" in found.version
+    assert all(isinstance(region.geometry, Mask) for region in found.regions)
+    assert services.embeddings.is_ready(services.sam.key(), hashlib.sha256(PICTURE).hexdigest())

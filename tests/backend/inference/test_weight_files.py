@@ -6,7 +6,13 @@ from urllib.error import URLError
 import pytest
 
 from backend.errors import ModelError
-from backend.inference.weights import KNOWN_WEIGHTS, fetch_weights, resolve_weights
+from backend.inference.weights import (
+    KNOWN_WEIGHTS,
+    fetch_weights,
+    mark_of,
+    resolve_weights,
+    version_name,
+)
 
 
 @pytest.fixture
@@ -128,5 +134,46 @@ def test_known_file_is_fetched_under_its_full_hash(folder: Path, monkeypatch: py
     monkeypatch.setattr("torch.hub.download_url_to_file", download)
     fetch_weights(folder / "new" / "yolo11n.pt")
     assert asked["url"].endswith("/yolo11n.pt") and asked["progress"]
-    assert asked["hash_prefix"] == KNOWN_WEIGHTS["yolo11n.pt"]
-    assert all(len(digest) == 64 and int(digest, 16) for digest in KNOWN_WEIGHTS.values())
+    assert asked["hash_prefix"] == KNOWN_WEIGHTS["yolo11n.pt"].digest
+
+
+@pytest.mark.parametrize("name", KNOWN_WEIGHTS)
+def test_known_file_has_a_whole_digest_and_a_safe_address(name: str) -> None:
+    known = KNOWN_WEIGHTS[name]
+    assert len(known.digest) == 64 and int(known.digest, 16)
+    assert known.folder.startswith("https://") and not known.folder.endswith("/")
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("sam_vit_b_01ec64.pth", "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth"),
+        ("mobile_sam.pt", "https://raw.githubusercontent.com/ChaoningZhang/MobileSAM/"),
+        ("sam_hq.pth", None),
+    ],
+)
+def test_missing_sam_is_said_with_its_own_setting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, address: str | None
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", fail)
+    with pytest.raises(ModelError) as caught:
+        fetch_weights(folder / name, setting="SAM_MODEL")
+    message = caught.value.message
+    assert str(folder / name) in message and "SAM_MODEL" in message and "YOLO_WEIGHTS" not in message
+    assert (address or "") in message
+
+
+def test_version_is_named_by_stem_and_digest_without_unusual_characters() -> None:
+    assert version_name(Path("/models/our cars, v2.pt"), "0123456789abcdef") == "our-cars-v2-01234567"
+
+
+def test_mark_changes_with_the_file(folder: Path) -> None:
+    path = folder / "a.pt"
+    assert mark_of(path) is None
+    path.write_bytes(b"one")
+    before = mark_of(path)
+    path.write_bytes(b"other")
+    assert before is not None and mark_of(path) != before

@@ -300,6 +300,59 @@ def test_many_first_questions_at_once_fetch_the_weights_once(
     assert fetched == [1]
 
 
+def test_champions_that_are_warmed_up_answer_at_once(
+    database: Database,
+    champions: Champions,
+    manager: ModelManager,
+    make_versions: MakeVersions,
+    loaded: list[str],
+) -> None:
+    [first] = make_versions(1)
+    promote(database, first)
+    champions.warm_up([8, PROJECT])
+    champion = champions.of(PROJECT)
+    assert champion is not None and manager.is_loaded(champion.checkpoint) and loaded == [first.version]
+    champions.warm_up([PROJECT])
+    assert loaded == [first.version]
+
+
+def test_no_more_are_warmed_up_than_memory_holds(
+    database: Database, artifacts: ArtifactStore, make_versions: MakeVersions
+) -> None:
+    [first] = make_versions(1)
+    promote(database, first)
+    with (
+        closing(ModelManager(FixedEngine, max_batch=1, max_bytes=1)) as manager,
+        closing(Champions(database, artifacts, manager)) as champions,
+    ):
+        champions.warm_up([PROJECT])
+        champion = champions.of(PROJECT)
+        assert champion is not None and not manager.is_loaded(champion.checkpoint)
+
+
+def test_champion_that_cannot_be_loaded_at_the_start_leaves_the_one_before_in_service(
+    database: Database,
+    champions: Champions,
+    clock: Clock,
+    make_versions: MakeVersions,
+    broken: set[str],
+    read_log: Callable[[], str],
+) -> None:
+    first, second, third = make_versions(3)
+    for each in (first, second, third):
+        promote(database, each)
+    broken |= {second.version, third.version}
+    champions.warm_up([PROJECT])
+    assert served(champions) == first.version
+    assert "champion_unusable" in read_log() and "earlier_version_unusable" in read_log()
+    broken.clear()
+    champions.follow()
+    assert served(champions) == first.version
+    clock.now = 1.0
+    champions.follow()
+    assert served(champions) == third.version
+
+
 def test_watcher_follows_by_itself_and_outlives_a_failure(
     database: Database,
     artifacts: ArtifactStore,

@@ -22,7 +22,7 @@ def embedding_of(number: int, *, width: int = 6, channels: int = 16) -> Embeddin
 
 
 class CountingEngine:
-    """Encodes an image into its number; `before` is called with it first."""
+    """Encodes an image into its number, `channels` deep; `before` is called with it first."""
 
     version = "counting-00000000"
     memory_bytes = 0
@@ -30,6 +30,7 @@ class CountingEngine:
     def __init__(self, key: str = "counting-1", before: Callable[[int], object] = lambda _: None) -> None:
         self.key = key
         self.encoded: list[int] = []
+        self.channels = 16
         self._before = before
         self._lock = threading.Lock()
 
@@ -38,7 +39,7 @@ class CountingEngine:
         with self._lock:
             self.encoded.append(number)
         self._before(number)
-        return embedding_of(number)
+        return embedding_of(number, channels=self.channels)
 
     def segment(self, embedding: Embedding, prompts: Sequence[Prompts]) -> list[FoundMask]:
         raise NotImplementedError

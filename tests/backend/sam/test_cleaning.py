@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from backend.entities import Mask
 from backend.sam.cleaning import clean_mask
@@ -81,7 +82,29 @@ def test_nothing_is_cleaned_where_nothing_is_asked() -> None:
 
 def test_part_of_a_larger_array_is_cleaned_as_a_copy() -> None:
     whole = np.zeros((4, 9), bool)
-    whole[:, ::3] = True
-    view = whole[:, 1:8]
-    assert rows_of(clean_mask(Mask(0, 0, view), min_area=5, fill_holes=False)) == ["..#...."] * 4
-    assert whole.sum() == 12
+    whole[:, [0, 2, 3, 6]] = True
+    cleaned = clean_mask(Mask(0, 0, whole[:, 1:8]), min_area=5, fill_holes=False)
+    assert rows_of(cleaned) == [".##...."] * 4 and whole.sum() == 16
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_islands_and_holes_are_those_that_counting_pixels_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = rng.random((14, 18)) < rng.uniform(0.35, 0.8)
+    cleaned = clean_mask(Mask(0, 0, pixels), min_area=4, fill_holes=bool(seed % 2))
+    assert rows_of(cleaned) == rows_of(Mask(0, 0, counted(pixels, 4, fill_holes=bool(seed % 2))))
+
+
+def counted(pixels: np.ndarray, min_area: int, *, fill_holes: bool) -> np.ndarray:
+    """Return what is left, slowly: each piece is labelled and counted."""
+    numbers, count = ndimage.label(pixels, np.ones((3, 3)))
+    islands = [numbers == number for number in range(1, count + 1)]
+    areas = [int(ndimage.binary_fill_holes(island).sum()) for island in islands]
+    kept = [i for i, area in zip(islands, areas, strict=True) if area >= min_area or area == max(areas)]
+    left = np.logical_or.reduce(kept)
+    for island in kept:
+        holes, count = ndimage.label(ndimage.binary_fill_holes(island) & ~island)
+        for number in range(1, count + 1):
+            if fill_holes or (holes == number).sum() < min_area:
+                left |= holes == number
+    return left

@@ -217,6 +217,19 @@ def test_store_that_is_away_is_asked_once_in_a_while_and_logged_once(
     assert read_log().count("doing=read") == 1 and read_log().count("doing=write") == 1
 
 
+def test_store_that_fails_again_after_it_worked_is_logged_again(
+    store: ArtifactStore, read_log: Callable[[], str]
+) -> None:
+    shaky = FailingStore(failing=set(), store=store)
+    now = 0.0
+    files = EmbeddingFiles(shaky, max_bytes=MB, clock=lambda: now)  # type: ignore[arg-type]
+    for step in range(4):
+        now, shaky.failing = step * 301.0, {"read", "put_bytes"} if step % 2 else set()
+        files.read(KEY, DIGEST)
+        files.write(KEY, DIGEST, embedding_of(1))
+    assert read_log().count("doing=read") == read_log().count("doing=write") == 2
+
+
 def test_full_disk_is_still_read(store: ArtifactStore, read_log: Callable[[], str]) -> None:
     full = FailingStore(failing=set(), store=store)
     now = 0.0

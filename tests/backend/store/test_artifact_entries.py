@@ -61,6 +61,21 @@ def test_missing_file_is_told_from_a_store_out_of_reach(
     assert not isinstance(caught.value, ArtifactMissing)
 
 
+def test_store_out_of_reach_is_not_one_without_the_file(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> dict[str, object]:
+        raise TimeoutError("no answer")
+
+    store.put_bytes(b"x", "runs/1/last.pt")
+    assert (
+        store.exists("runs/1/last.pt") and not store.exists("runs/1") and not store.exists("runs/2/last.pt")
+    )
+    monkeypatch.setattr(store._files, "info", fails)
+    with pytest.raises(ArtifactError, match="no answer"):
+        store.exists("runs/1/last.pt")
+
+
 def test_touched_file_of_a_folder_is_as_if_just_written(tmp_path: Path) -> None:
     store = ArtifactStore(str(tmp_path / "kept"), cache=tmp_path / "cache")
     store.put_bytes(b"x", "embeddings/1.npz")

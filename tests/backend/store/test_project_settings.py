@@ -70,6 +70,13 @@ def test_changes_leave_other_own_settings_alone(database: Database, settings: Se
         pytest.param({"TRAIN_EPOCHS": 3, "PORT": 80}, "'PORT' is no setting", id="of the process alone"),
         pytest.param({"COLOUR": None}, "'COLOUR' is no setting", id="unknown one taken away"),
         pytest.param({"TRAIN_EPOCHS": [3]}, "TRAIN_EPOCHS", id="a list"),
+        pytest.param({"TRAIN_OPTIONS": "lr0"}, '"lr0" is no name=value', id="option without a value"),
+        pytest.param(
+            {"TRAIN_OPTIONS": "lr0=0.1,epochs=3"}, "set TRAIN_EPOCHS instead", id="option with a setting"
+        ),
+        pytest.param({"TRAIN_OPTIONS": "resume=true"}, "resume is set by the training", id="option of ours"),
+        pytest.param({"RETRAIN_DEVICE": "gpu"}, "RETRAIN_DEVICE", id="no device"),
+        pytest.param({"RETRAIN_DEVICE": "cuda:0,1"}, "RETRAIN_DEVICE", id="two devices"),
     ],
 )
 def test_one_change_that_cannot_be_used_stores_none(

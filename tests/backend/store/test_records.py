@@ -10,7 +10,7 @@ from sqlalchemy import event, select
 from backend.entities import Box, ImageSize, Prediction, Region
 from backend.inference.checkpoint import Checkpoint
 from backend.store.database import Database
-from backend.store.prediction_log import count_predictions, store_predictions
+from backend.store.prediction_log import count_predictions, projects_served_last, store_predictions
 from backend.store.projects import list_model_versions, list_projects, store_model_versions, store_project
 from backend.store.tables import SqlModelVersion, SqlPrediction
 
@@ -65,6 +65,13 @@ def test_predictions_are_counted_by_project_and_version_with_the_failed_ones(dat
     store_predictions(database, [prediction(task_id=None)], project_id=None, now=NOW)
     store_predictions(database, [], project_id=7, now=NOW)
     assert count_predictions(database) == {(7, "v1"): (2, 1), (7, "v2"): (1, 0), (None, "v1"): (1, 0)}
+
+
+def test_projects_are_told_by_who_was_served_last(database: Database) -> None:
+    for project_id in (7, 9, None, 7, 8):
+        store_predictions(database, [prediction()], project_id=project_id, now=NOW)
+    assert projects_served_last(database) == [8, 7, 9]
+    assert projects_served_last(database, among=2) == [8, 7]
 
 
 @pytest.mark.parametrize(

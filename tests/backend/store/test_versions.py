@@ -1,7 +1,6 @@
 """Versions are remembered once, with what was measured, and found again."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from backend.store.artifacts import ArtifactStore
 from backend.store.database import Database
 from backend.store.projects import list_model_versions
 from backend.store.versions import (
-    add_version,
     champion_of,
     digest_of,
     get_trained,
@@ -21,7 +19,7 @@ from backend.store.versions import (
     next_number,
 )
 from backend.training.entities import TrainedVersion, Verdict, VersionState
-from tests.backend.registry.makers import NOW, PROJECT, store_version
+from tests.backend.registry.makers import PROJECT, store_version
 
 
 @pytest.fixture
@@ -52,18 +50,6 @@ def test_numbers_count_each_projects_versions(
     assert [store().number, store().number, store(8).number] == [1, 2, 1]
     with database.read() as session:
         assert [next_number(session, project) for project in (PROJECT, 8, 9)] == [3, 2, 1]
-
-
-def test_run_that_stores_its_version_twice_has_one(
-    database: Database, artifacts: ArtifactStore, store: Callable[..., TrainedVersion]
-) -> None:
-    first = store()
-    assert first.artifact is not None
-    checkpoint = read_checkpoint(artifacts.fetch(first.artifact))
-    again = replace(first, number=2, state=VersionState.REJECTED)
-    with database.write() as session:
-        add_version(session, again, checkpoint, now=NOW)
-    assert list_trained(database, PROJECT) == [first]
 
 
 def test_weights_are_known_by_their_digest_and_listed_as_versions_that_serve(

@@ -1,7 +1,6 @@
 """How far a run is, in numbers for programs and in words for people."""
 
 import json
-import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,6 @@ from backend.training.progress import (
     progress_of,
     run_to_json,
     run_words,
-    split_metrics,
     state_words,
 )
 from backend.training_settings import TrainingSettings
@@ -141,11 +139,6 @@ def test_json_of_an_ended_run_holds_its_verdict() -> None:
     assert shown["verdict_reasons"] == list(DONE.verdict_reasons)
     assert shown["elapsed_seconds"] == 90.0
     assert "finished_epochs" not in shown and "settings" not in shown
-
-
-def test_loss_that_is_no_number_is_null() -> None:
-    losses, _ = split_metrics(EpochMetrics(1, 1.0, {"train/box_loss": math.nan, "val/box_loss": math.inf}))
-    assert losses == {"train/box_loss": None, "val/box_loss": None}
 
 
 @pytest.mark.parametrize(

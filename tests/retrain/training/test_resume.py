@@ -176,6 +176,8 @@ def test_lost_checkpoint_lets_training_begin_anew(make_trainee: MakeTrainee, spo
     assert ended(run, epochs=3)
     assert trainee.epochs() == [1, 2, 3]
     assert any("Training began anew after epoch 2" in note for note in run.notes)
+    # What counts towards TRAIN_HOURS.
+    assert run.seconds == sum(each.seconds for each in list_epochs(trainee.services.database, run.id))
 
 
 def test_checkpoint_that_ultralytics_cannot_read_lets_training_begin_anew(

@@ -1,7 +1,9 @@
 """A training that nothing disturbs, of each kind of model and with each setting."""
 
 from pathlib import Path
+from typing import Any
 
+import cv2
 import pytest
 
 from backend.errors import ModelError
@@ -165,3 +167,49 @@ def test_weights_of_another_task_are_refused(make_trainee: MakeTrainee, tmp_path
     trainee.base = tmp_path / "gone.pt"
     with pytest.raises(ModelError, match="does not exist"):
         trainee.train()
+
+
+def test_loss_that_is_no_number_is_not_stored(
+    make_trainee: MakeTrainee, monkeypatch: pytest.MonkeyPatch, quiet_ultralytics: None
+) -> None:
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    named = DetectionTrainer.label_loss_items
+
+    def astray(self: DetectionTrainer, *arguments: Any, **more: Any) -> Any:
+        found = named(self, *arguments, **more)
+        return {**found, "train/box_loss": float("nan")} if isinstance(found, dict) else found
+
+    monkeypatch.setattr(DetectionTrainer, "label_loss_items", astray)
+    trainee = make_trainee(train_epochs=1)
+    trainee.train()
+    [epoch] = list_epochs(trainee.services.database, trainee.run_id)
+    assert "train/box_loss" not in epoch.metrics and "train/cls_loss" in epoch.metrics
+
+
+def test_error_of_a_library_below_ultralytics_is_told_in_words(
+    make_trainee: MakeTrainee, monkeypatch: pytest.MonkeyPatch, quiet_ultralytics: None
+) -> None:
+    def refuse(self: object) -> None:
+        raise cv2.error("OpenCV(4) resize.cpp: error: (-215) !ssize.empty()")
+
+    monkeypatch.setattr("ultralytics.engine.trainer.BaseTrainer._setup_train", refuse)
+    with pytest.raises(TrainingFailed, match=r"ultralytics stopped in epoch 1: error: .*ssize") as failed:
+        make_trainee(train_epochs=1).train()
+    assert "again" not in failed.value.message
+
+
+def test_want_of_memory_in_opencv_halves_the_batch(
+    make_trainee: MakeTrainee, monkeypatch: pytest.MonkeyPatch, quiet_ultralytics: None
+) -> None:
+    from ultralytics.engine.trainer import BaseTrainer
+
+    setup, left = BaseTrainer._setup_train, [1]
+
+    def short_once(self: BaseTrainer) -> None:
+        if left and left.pop():
+            raise cv2.error("OpenCV(4) alloc.cpp: error: (-4:Insufficient memory) Failed to allocate")
+        setup(self)
+
+    monkeypatch.setattr(BaseTrainer, "_setup_train", short_once)
+    assert make_trainee(train_epochs=1).train().batch == 2

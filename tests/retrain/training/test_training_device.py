@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from backend.machine import machine_id
 from retrain.training.device import DeviceBusy, device_lock, training_device
 from retrain.training.errors import TrainingFailed
 
@@ -49,6 +51,22 @@ def test_killed_process_lets_go_of_its_device(tmp_path: Path) -> None:
         process.wait()
     with device_lock(tmp_path, "cpu"):
         pass
+
+
+def test_container_with_a_host_name_of_its_own_has_no_device_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if machine_id() == socket.gethostname():
+        pytest.skip("this system gives no boot id")
+    with device_lock(tmp_path, "cpu"):
+        monkeypatch.setattr(socket, "gethostname", lambda: "container")
+        with pytest.raises(DeviceBusy), device_lock(tmp_path, "cpu"):
+            pass
+
+
+def test_device_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.inference.yolo.resolve_device", lambda setting: setting)
+    assert training_device("cuda") == training_device("cuda:0") == "cuda:0"
 
 
 def test_setting_names_a_device(quiet_ultralytics: None) -> None:

@@ -14,12 +14,12 @@ pytestmark = pytest.mark.usefixtures("quiet_ultralytics")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("epochs=3", "holds epochs; set TRAIN_EPOCHS instead"),
-        ("lr0=0.1,dis=2", "holds dis; set TRAIN_DISTILL instead"),
-        ("device=cpu", "holds device; set RETRAIN_DEVICE instead"),
-        ("resume=true", "holds resume, which the training sets by itself"),
-        ("save_dir=/etc", "holds save_dir, which the training sets by itself"),
-        ("val=false", "holds val, which the training sets by itself"),
+        ("epochs=3", "epochs has a setting of its own; set TRAIN_EPOCHS instead"),
+        ("lr0=0.1,dis=2", "dis has a setting of its own; set TRAIN_DISTILL instead"),
+        ("device=cpu", "device has a setting of its own; set RETRAIN_DEVICE instead"),
+        ("resume=true", "resume is set by the training itself"),
+        ("save_dir=/etc", "save_dir is set by the training itself"),
+        ("val=false", "val is set by the training itself"),
         ("mosaik=0", "'mosaik' is not a valid YOLO argument"),
         ("mosaic=2", "'mosaic=2' is an invalid value"),
         ("lr0=fast", "'lr0=fast' is of invalid type str"),
@@ -32,7 +32,7 @@ def test_option_that_cannot_be_used_is_refused_in_words(options: str, words: str
 
 def test_bad_option_fails_before_training(make_trainee: MakeTrainee) -> None:
     with pytest.raises(SettingsError, match="TRAIN_OPTIONS"):
-        make_trainee(train_options="project=mine").train()
+        make_trainee(train_options="mosaic=2").train()
 
 
 def test_options_and_settings_become_arguments(make_trainee: MakeTrainee) -> None:

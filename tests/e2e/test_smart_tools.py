@@ -1,0 +1,140 @@
+"""Masks from clicks and boxes in a real Label Studio, against what the demo's scenes really show."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from label_studio_sdk.client import LabelStudio
+from label_studio_sdk.converter.brush import decode_rle
+from numpy.typing import NDArray
+from playwright.sync_api import Browser
+
+from demo.project import MASKS_CONFIG
+from demo.scenes import SceneObject, draw_scene
+
+from .conftest import ProjectFactory, RunCommand
+from .pictures import SHOWN_SEED
+from .projects import Project, call
+from .rectangles import Result
+from .servers import LabelStudioServer
+from .smart_page import BOX_TOOL, POINT_TOOL, Percent, SmartPage
+
+SHOWN = f"scene_{SHOWN_SEED}.jpg"
+# Rows of labels on the page, in the order of the labeling config.
+MASK_ROW, CLICK_ROW, FRAME_ROW = range(3)
+LEAST_IOU = 0.8
+
+Pixels = NDArray[np.bool_]
+
+
+@pytest.fixture(scope="module")
+def project(new_project: ProjectFactory, run_backend_command: RunCommand) -> Project:
+    made = new_project("Masks from clicks", config=MASKS_CONFIG, count=12)
+    connected = run_backend_command("connect", "--project", str(made.id))
+    assert connected.returncode == 0, connected.stdout + connected.stderr
+    return made
+
+
+@pytest.fixture
+def page(browser: Browser, label_studio: LabelStudioServer) -> Iterator[SmartPage]:
+    smart_page = SmartPage(browser, label_studio)
+    yield smart_page
+    smart_page.page.close()
+
+
+def things(seed: int) -> list[SceneObject]:
+    """Return what a scene shows, largest first."""
+    return sorted(draw_scene(seed).objects, key=lambda thing: int(thing.mask.sum()), reverse=True)
+
+
+def middle_of(mask: Pixels) -> Percent:
+    """Return the place in a mask that is farthest from its edge."""
+    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    return 100 * (x + 0.5) / mask.shape[1], 100 * (y + 0.5) / mask.shape[0]
+
+
+def corners_of(thing: SceneObject) -> tuple[Percent, Percent]:
+    height, width = thing.mask.shape
+    x1, y1, x2, y2 = thing.box
+    return (100 * x1 / width, 100 * y1 / height), (100 * x2 / width, 100 * y2 / height)
+
+
+def pixels_of(result: Result) -> Pixels:
+    shape = (result["original_height"], result["original_width"], 4)
+    return np.asarray(decode_rle(result["value"]["rle"]).reshape(shape)[:, :, 3] > 0)
+
+
+def iou(one: Pixels, other: Pixels) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+def regions_of(sdk: LabelStudio, annotation: int) -> list[dict[str, Any]]:
+    return list(call(sdk, "GET", f"api/annotations/{annotation}")["result"])
+
+
+def test_one_click_gives_the_mask_and_alt_click_takes_away(
+    page: SmartPage, project: Project, sdk: LabelStudio
+) -> None:
+    thing = things(SHOWN_SEED)[0]
+    page.open_task(project.id, project.tasks[SHOWN], regions=[])
+    page.switch_on(accepts=True)
+    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label=thing.label)
+    [first] = page.click(middle_of(thing.mask))
+    page.expect_regions(1)
+    assert first["type"] == "brushlabels" and first["value"]["brushlabels"] == [thing.label]
+    assert iou(pixels_of(first), thing.mask) >= LEAST_IOU
+
+    page.choose_label(tag=CLICK_ROW, label=thing.label)
+    [second] = page.click(lowest_of(thing.mask), takes_away=True)
+    page.expect_regions(1)
+    assert second["id"] == first["id"]
+    assert pixels_of(second).sum() < pixels_of(first).sum()
+
+    [region] = regions_of(sdk, page.submit())
+    assert region["id"] == first["id"]
+    assert (pixels_of(region) == pixels_of(second)).all()
+
+
+def lowest_of(mask: Pixels) -> Percent:
+    """Return a place well inside of a mask's lowest part."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    row = int(rows[int(len(rows) * 0.9)])
+    columns = np.flatnonzero(mask[row])
+    return 100 * (columns[len(columns) // 2] + 0.5) / mask.shape[1], 100 * (row + 0.5) / mask.shape[0]
+
+
+def test_box_gives_the_mask_and_is_gone_once_accepted(
+    page: SmartPage, project: Project, sdk: LabelStudio
+) -> None:
+    seed = 2_000_001
+    thing = things(seed)[0]
+    page.open_task(project.id, project.tasks[f"scene_{seed}.jpg"], regions=[])
+    page.switch_on(accepts=False)
+    page.take_tool(BOX_TOOL, tag=FRAME_ROW, label=thing.label)
+    [suggested] = page.frame(*corners_of(thing))
+    assert iou(pixels_of(suggested), thing.mask) >= LEAST_IOU
+    page.accept()
+    page.expect_regions(1)
+    [region] = regions_of(sdk, page.submit())
+    assert region["id"] == suggested["id"] and region["type"] == "brushlabels"
+
+
+def test_click_elsewhere_is_another_region(page: SmartPage, project: Project, sdk: LabelStudio) -> None:
+    seed = 2_000_002
+    one, other = things(seed)[:2]
+    page.open_task(project.id, project.tasks[f"scene_{seed}.jpg"], regions=[])
+    page.switch_on(accepts=True)
+    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label="car")
+    [first] = page.click(middle_of(one.mask))
+    page.expect_regions(1)
+    page.choose_label(tag=CLICK_ROW, label="car")
+    [second] = page.click(middle_of(other.mask))
+    page.expect_regions(2)
+    assert second["id"] != first["id"]
+    assert iou(pixels_of(first), one.mask) >= LEAST_IOU
+    assert iou(pixels_of(second), other.mask) >= LEAST_IOU
+    assert {region["id"] for region in regions_of(sdk, page.submit())} == {first["id"], second["id"]}
