@@ -14,7 +14,7 @@ from time import monotonic
 import structlog
 
 from backend.errors import ModelError
-from backend.inference.weights import FileMark, fetch_weights, mark_of, version_name
+from backend.inference.weights import KNOWN_WEIGHTS, FileMark, fetch_weights, mark_of, version_name
 from backend.sam.entities import SamEngine
 from backend.sam.names import embedding_key
 
@@ -118,6 +118,9 @@ class SamHolder:
 
     def _digest_of(self, mark: FileMark | None) -> str:
         if mark is None:
+            known = KNOWN_WEIGHTS.get(self._path.name)
+            if known is not None:  # fetched at the first use, and then checked against it
+                return known.digest
             raise ModelError(
                 f"The weights file {self._path.name} does not exist in {self._path.parent}. Put it there, or "
                 "name another one in SAM_MODEL."

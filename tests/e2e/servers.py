@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from label_studio_sdk.client import LabelStudio
 
+from demo.__main__ import SAM_WEIGHTS
 from demo.label_studio import EXECUTABLE, label_studio_environment, wait_until_up
 
 from .processes import Program, clean_environment, free_port, running, tail
@@ -142,6 +143,7 @@ def run_stack(folder: Path, *, label_studio: LabelStudioServer, weights: Path) -
         "BASIC_AUTH_PASS": secrets.token_urlsafe(16),
         "WEBHOOK_SECRET": secrets.token_urlsafe(16),
         "YOLO_WEIGHTS": str(weights.resolve()),
+        "SAM_MODEL": str(SAM_WEIGHTS),
         # Else which task shows its regions would depend on its id; blind tasks have a test of their own.
         "BLIND_FRACTION": "0",
         "PREDICT_MAX_TASKS": str(PREDICT_MAX_TASKS),

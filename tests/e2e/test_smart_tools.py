@@ -1,7 +1,6 @@
 """Masks from clicks and boxes in a real Label Studio, against what the demo's scenes really show."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2

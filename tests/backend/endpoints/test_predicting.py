@@ -90,11 +90,10 @@ def test_region_ids_are_stable_and_differ_by_task(client: FlaskClient, image_ser
     assert len({identity for task in ids[:2] for identity in task}) == 4
 
 
-def test_smart_tool_gets_an_empty_result_of_the_version_in_service(client: FlaskClient) -> None:
+def test_smart_tool_whose_prompts_are_gone_gets_an_empty_result_of_sam(client: FlaskClient) -> None:
     body = {"tasks": [{"id": 1, "data": {}}], "label_config": BOXES, "params": {"context": {"result": []}}}
-    version = client.post("/setup", json={"schema": BOXES}).json["model_version"]
     results = client.post("/predict", json=body).json["results"]
-    assert results == [{"result": [], "score": 0.0, "model_version": version}]
+    assert results == [{"result": [], "score": 0.0, "model_version": "mobile_sam-6dbb9052"}]
 
 
 BAD_IMAGES = [

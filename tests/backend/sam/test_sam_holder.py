@@ -183,6 +183,13 @@ def test_missing_file_is_said_with_its_folder_and_setting(tmp_path: Path, loads:
     assert not loads.digests
 
 
+def test_known_file_has_its_name_before_it_is_fetched(tmp_path: Path, loads: Loads) -> None:
+    holder = SamHolder(tmp_path / "mobile_sam.pt", load=loads)
+    assert holder.version() == "mobile_sam-6dbb9052"
+    assert holder.key().startswith("6dbb90523a35330f")
+    assert not loads.digests
+
+
 def test_known_file_is_fetched_once_for_all(
     tmp_path: Path, loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
