@@ -78,7 +78,14 @@ class PredictionPipeline:
         now = datetime.now(UTC)
         store_model_versions(self._database, [tag.checkpoint for tag in plan.tags], now=now)
         if project_id is not None:
-            store_project(self._database, project_id, label_config=xml, model_version=plan.version, now=now)
+            store_project(
+                self._database,
+                project_id,
+                label_config=xml,
+                model_version=plan.version,
+                is_for_training=plan.is_for_training,
+                now=now,
+            )
         return plan
 
     def predict(self, tasks: Iterable[Task], plan: Plan, *, project_id: int | None) -> list[Prediction]:

@@ -71,6 +71,11 @@ class Plan:
         """Whether SAM makes masks of what a model finds."""
         return any(label_config.takes_masks_of_boxes(tag.control) for tag in self.tags)
 
+    @property
+    def is_for_training(self) -> bool:
+        """Whether a model is to be trained for the project: not where it has smart tools alone."""
+        return bool(self.tags) or self.version == UNTRAINED
+
     def check_is_trained(self) -> None:
         """Make sure that there is something to predict.
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from backend.entities import ControlTag
 from backend.errors import AppError, DatabaseUnavailable, LabelConfigError
-from backend.inference.plan import Planner
+from backend.inference.plan import Plan, Planner
 from backend.labelstudio.changes import Changes, read_changes
 from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.task_image import task_image
@@ -95,14 +95,22 @@ class EventProcessor:
         xml = (newest.payload.get("project") or {}).get("label_config")
         now, error = datetime.now(UTC), None
         if project_id is not None and isinstance(xml, str):
+            plan: Plan | None = None
             try:
-                version: str | None = self._planner.plan(xml, project_id).version
+                plan = self._planner.plan(xml, project_id)
             except DatabaseUnavailable:
                 raise
             except AppError as failure:
-                version, error = None, failure.message
+                error = failure.message
                 log.warning("project_config_unusable", project=project_id, detail=failure.message)
-            store_project(self._database, project_id, label_config=xml, model_version=version, now=now)
+            store_project(
+                self._database,
+                project_id,
+                label_config=xml,
+                model_version=plan.version if plan else None,
+                is_for_training=plan.is_for_training if plan else None,
+                now=now,
+            )
         with self._database.write() as session:
             return mark_processed_up_to(
                 session, project_id, newest.id, actions=PROJECT_ACTIONS, now=now, error=error

@@ -12,20 +12,36 @@ from backend.store.tables import SqlModelVersion, SqlProject
 
 
 def store_project(
-    database: Database, project_id: int, *, label_config: str, model_version: str | None, now: datetime
+    database: Database,
+    project_id: int,
+    *,
+    label_config: str,
+    model_version: str | None,
+    is_for_training: bool | None = None,
+    now: datetime,
 ) -> None:
-    """Remember the project's labeling config and the version that serves it; no write where both stand.
+    """Remember what is known of the project; no write where it stands already.
 
-    Characters that no XML and no PostgreSQL text may hold (NUL, half a surrogate pair) become "?".
+    Args:
+        database: Keeps it.
+        project_id: Label Studio's.
+        label_config: As it is now. Characters that no XML and no PostgreSQL text may hold (NUL, half a
+            surrogate pair) become "?".
+        model_version: What serves the project; None where the config cannot work.
+        is_for_training: Whether a model is to be trained for the project; None where nobody knows.
+        now: The time.
     """
-    label_config = label_config.replace("\x00", "?").encode("utf-8", "replace").decode()
+    values = {
+        "label_config": label_config.replace("\x00", "?").encode("utf-8", "replace").decode(),
+        "model_version": model_version,
+        "is_for_training": is_for_training,
+    }
     with database.read() as session:
         known = session.get(SqlProject, project_id)
-        if known is not None and (known.label_config, known.model_version) == (label_config, model_version):
+        if known is not None and all(getattr(known, name) == value for name, value in values.items()):
             return
-    row = {"id": project_id, "label_config": label_config, "model_version": model_version, "updated_at": now}
     with database.write() as session:
-        upsert(session, table_of(SqlProject), row)
+        upsert(session, table_of(SqlProject), {"id": project_id, **values, "updated_at": now})
 
 
 def list_projects(database: Database) -> list[tuple[int, str | None, datetime]]:

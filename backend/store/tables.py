@@ -25,13 +25,18 @@ from backend.store.base import Json, Leased, RowId, SqlBase, UtcDateTime
 
 
 class SqlProject(SqlBase):
-    """A Label Studio project that talks to us; the key is Label Studio's id."""
+    """A Label Studio project that talks to us; the key is Label Studio's id.
+
+    `is_for_training` is null where no plan could be made of the labeling config, or none was since the column
+    came.
+    """
 
     __tablename__ = "project"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     label_config: Mapped[str] = mapped_column(Text)
     model_version: Mapped[str | None] = mapped_column(Text)
+    is_for_training: Mapped[bool | None] = mapped_column(Boolean)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

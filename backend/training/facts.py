@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from backend.review.entities import ReviewState
 from backend.store.ledger_tables import SqlReview
+from backend.store.tables import SqlProject
 from backend.store.training_tables import SqlTrainingRun
 from backend.training.entities import RunState
 from backend.training.policy import TrainingFacts
@@ -23,6 +24,7 @@ def read_training_facts(session: Session, project_id: int, *, now: datetime) -> 
     learnt in vain, must not start the next one, or one would follow the other without end.
     """
     is_active = select(SqlTrainingRun.id).where(SqlTrainingRun.active_project_id == project_id)
+    is_for_training = select(SqlProject.is_for_training).where(SqlProject.id == project_id)
     last = _last_run(session, project_id, now)
     there = (SqlReview.project_id == project_id, SqlReview.deleted_at.is_(None))
     states = (ReviewState.VIEWED, ReviewState.TAKEN_IN_TRAINING)
@@ -48,6 +50,8 @@ def read_training_facts(session: Session, project_id: int, *, now: datetime) -> 
         new_unseen=unseen,
         has_active_run=session.scalar(is_active) is not None,
         last_run=RunState(last.state) if last is not None else None,
+        # Null, where nobody knows yet, hinders nothing.
+        is_for_training=session.scalar(is_for_training) is not False,
     )
 
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from backend.training.entities import RunState
 from backend.training_settings import TrainingSettings
 
+_NOT_FOR_TRAINING = (
+    'No tag of the project is for training: no model fills any, and none has model_train="true". Add that to '
+    "the tag of the labeling config that a model is to be trained for."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
@@ -13,7 +18,8 @@ class TrainingFacts:
     `examples` counts reviewed tasks, trained on or not. `new_reviewed` are those that no model was trained on
     as they are now and that were reviewed since the last run began; `last_run` is how that one ended. Of
     the new ones `new_corrections` counts regions adjusted, relabelled, deleted and added, and `new_unseen`
-    tasks whose annotator saw no prediction.
+    tasks whose annotator saw no prediction. `is_for_training` is False where no tag of the project asks for a
+    model.
     """
 
     examples: int
@@ -22,6 +28,7 @@ class TrainingFacts:
     new_unseen: int
     has_active_run: bool
     last_run: RunState | None = None
+    is_for_training: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ def decide(facts: TrainingFacts, settings: TrainingSettings, *, is_asked: bool, 
 
 
 def _hindrance(facts: TrainingFacts, settings: TrainingSettings, *, is_asked: bool) -> str | None:
+    # First, since no run would follow an active one either.
+    if not facts.is_for_training:
+        return _NOT_FOR_TRAINING
     if facts.has_active_run:
         return "A run is active" + ("; the one that was asked for follows it." if is_asked else ".")
     if facts.examples < settings.retrain_min_examples:

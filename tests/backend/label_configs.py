@@ -13,4 +13,11 @@ NO_BOXES = """<View>
   <Choices name="weather" toName="image"><Choice value="Sun"/></Choices>
 </View>"""
 
+# Masks from clicks, and nothing that a model could pre-label.
+SMART_ALONE = """<View>
+  <Image name="image" value="$image"/>
+  <BrushLabels name="mask" toName="image"><Label value="Car"/></BrushLabels>
+  <KeyPointLabels name="click" toName="image" smart="true"><Label value="Car"/></KeyPointLabels>
+</View>"""
+
 NO_COMMON_LABEL = BOXES.replace("Car", "Zebra & co").replace("Person", "Lion")

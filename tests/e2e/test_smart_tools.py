@@ -23,7 +23,7 @@ from .smart_page import BOX_TOOL, POINT_TOOL, Percent, SmartPage
 
 SHOWN = f"scene_{SHOWN_SEED}.jpg"
 # Rows of labels on the page, in the order of the labeling config.
-MASK_ROW, CLICK_ROW, FRAME_ROW = range(3)
+CLICK_ROW, FRAME_ROW, MASK_ROW = range(3)
 LEAST_IOU = 0.8
 
 Pixels = NDArray[np.bool_]

@@ -25,7 +25,7 @@ from backend.training.entities import (
 )
 from tests.backend.makers import RunCommand
 from tests.backend.review_rows import PROJECT, store_rows
-from tests.backend.training.projects import begin, review
+from tests.backend.training.projects import begin, plan_for, review
 
 METRICS = {"train/box_loss": 1.25, "val/box_loss": 1.5, "metrics/mAP50(B)": 0.6, "metrics/mAP50-95(B)": 0.432}
 CHECKPOINT = SavedCheckpoint(1, "last.pt", "a" * 64, "best.pt", "b" * 64, is_last=False)
@@ -139,6 +139,18 @@ def test_train_tells_why_no_run_begins(
     result = run("train", *HERE)
     assert isinstance(result.exception, BadRequest)
     assert "No run begins: 3 of the 10 reviewed tasks" in result.exception.message
+
+
+def test_train_of_a_project_without_a_tag_to_train_for_says_so(
+    run: RunCommand, services: Services, meanwhile: Callable[..., None]
+) -> None:
+    review(services.database, range(12))
+    plan_for(services.database, is_for_training=False)
+    meanwhile(lambda: decide(services))
+    result = run("train", *HERE)
+    assert isinstance(result.exception, BadRequest)
+    assert "No run begins: No tag of the project is for training" in result.exception.message
+    assert list_runs(services.database) == []
 
 
 def test_train_shows_the_run_to_its_end(

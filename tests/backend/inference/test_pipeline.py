@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from backend.inference.checkpoint import Checkpoint
 from backend.labelstudio.results import prediction_to_json
 from backend.services import Services
 from backend.store.prediction_log import count_predictions
-from backend.store.tables import SqlModelVersion, SqlPrediction
+from backend.store.tables import SqlModelVersion, SqlPrediction, SqlProject
 from tests.backend.engines import BrokenOnBlack, FixedEngine, Gated
 from tests.backend.image_server import ImageServer
-from tests.backend.label_configs import BOXES
+from tests.backend.label_configs import BOXES, SMART_ALONE
 from tests.backend.makers import MakeServices, MakeSettings
 from tests.backend.pictures import encoded, picture, png
+from tests.backend.sam.tiny_sam import save_tiny_sam
 
 GOOD, BLACK = "/data/good.png", "/data/black.png"
 
@@ -241,6 +243,29 @@ def test_setup_twice_writes_once(services: Services) -> None:
     services.pipeline.setup(7, BOXES)
     with services.database.read() as session:
         assert session.scalars(select(SqlModelVersion.first_seen_at)).all() == seen
+
+
+@pytest.mark.parametrize(
+    ("xml", "is_for_training"),
+    [
+        pytest.param(BOXES, True, id="a model fills the tag"),
+        pytest.param(SMART_ALONE, False, id="smart tools alone"),
+        pytest.param(
+            SMART_ALONE.replace('name="mask"', 'name="mask" model_train="true"'), True, id="to be learnt"
+        ),
+    ],
+)
+def test_setup_remembers_whether_a_model_is_to_be_trained(
+    make_settings: MakeSettings,
+    make_services: MakeServices,
+    tmp_path: Path,
+    xml: str,
+    is_for_training: bool,
+) -> None:
+    services = make_services(make_settings(sam_model=str(save_tiny_sam(tmp_path / "tiny_sam.pt"))))
+    services.pipeline.setup(7, xml)
+    with services.database.read() as session:
+        assert session.get_one(SqlProject, 7).is_for_training is is_for_training
 
 
 def test_warm_up_loads_the_default_weights(services: Services, tiny_checkpoint: Checkpoint) -> None:

@@ -47,6 +47,7 @@ FROM_BOXES = 'sam_from_boxes="true"'
 def test_project_with_smart_tools_alone_is_served_by_sam(make_planner: MakePlanner) -> None:
     plan = make_planner().plan(SMART_ALONE)
     assert (plan.tags, plan.version, plan.checkpoints) == ((), SAM, ())
+    assert not plan.is_for_training
     with pytest.raises(ModelError, match="There is nothing to pre-label"):
         plan.check_is_trained()
 
@@ -66,12 +67,13 @@ def test_project_with_pre_labels_beside_smart_tools_goes_by_its_models_version(
     xml = config(tag("RectangleLabels", "box", "Car"), tag("BrushLabels", "mask", "Car"), smart("Car"))
     plan = make_planner().plan(xml)
     assert (list(plan.controls), plan.version) == (["box"], tiny_checkpoint.version)
-    assert not plan.has_masks_of_boxes
+    assert plan.is_for_training and not plan.has_masks_of_boxes
 
 
 def test_labels_to_be_learnt_go_before_smart_tools(make_planner: MakePlanner) -> None:
     xml = config(tag("BrushLabels", "mask", "Zebra", 'model_train="true"'), smart("Zebra"))
-    assert make_planner().plan(xml).version == UNTRAINED
+    plan = make_planner().plan(xml)
+    assert plan.version == UNTRAINED and plan.is_for_training
 
 
 def test_missing_sam_is_told_where_it_must_serve(make_planner: MakePlanner) -> None:

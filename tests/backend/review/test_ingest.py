@@ -1,6 +1,7 @@
 """Processing of project events: the newest labeling config counts, and nothing stops the rest."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from backend.store.database import Database
 from backend.store.event_log import store_event
 from backend.store.projects import list_projects
 from backend.store.tables import SqlEvent, SqlProject
-from tests.backend.label_configs import BOXES, NO_BOXES, NO_COMMON_LABEL
+from tests.backend.label_configs import BOXES, NO_BOXES, NO_COMMON_LABEL, SMART_ALONE
+from tests.backend.makers import MakeServices, MakeSettings
+from tests.backend.sam.tiny_sam import save_tiny_sam
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -87,6 +90,20 @@ def test_config_that_cannot_work_is_remembered_without_a_version(
     assert all(
         error and "labeling config" in error or "labels of" in str(error) for error in errors(database)
     )
+
+
+def test_config_tells_whether_a_model_is_to_be_trained_as_far_as_it_can_work(
+    database: Database, make_settings: MakeSettings, make_services: MakeServices, tmp_path: Path
+) -> None:
+    sam = str(save_tiny_sam(tmp_path / "tiny_sam.pt"))
+    planner = make_services(make_settings(sam_model=sam)).pipeline.planner
+    known = []
+    for config in (BOXES, SMART_ALONE, NO_COMMON_LABEL):
+        arrive(database, config)
+        process(database, planner, 7)
+        with database.read() as session:
+            known.append(session.get_one(SqlProject, 7).is_for_training)
+    assert known == [True, False, None]
 
 
 def test_missing_weights_are_noted_and_stop_nothing(

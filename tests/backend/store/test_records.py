@@ -12,7 +12,7 @@ from backend.inference.checkpoint import Checkpoint
 from backend.store.database import Database
 from backend.store.prediction_log import count_predictions, projects_served_last, store_predictions
 from backend.store.projects import list_model_versions, list_projects, store_model_versions, store_project
-from backend.store.tables import SqlModelVersion, SqlPrediction
+from backend.store.tables import SqlModelVersion, SqlPrediction, SqlProject
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SIZE = ImageSize(640, 480)
@@ -102,6 +102,22 @@ def test_setup_that_changes_nothing_writes_nothing(database: Database) -> None:
     store_project(database, 7, label_config="<View/>", model_version="v1", now=NOW + timedelta(minutes=1))
     assert seen == []
     assert list_projects(database) == [(7, "v1", NOW)]
+
+
+def test_project_that_becomes_one_for_training_is_updated(database: Database) -> None:
+    later = NOW + timedelta(minutes=1)
+    for is_for_training, now in ((False, NOW), (True, later), (True, later + timedelta(minutes=1))):
+        store_project(
+            database,
+            7,
+            label_config="<View/>",
+            model_version="v1",
+            is_for_training=is_for_training,
+            now=now,
+        )
+    with database.read() as session:
+        row = session.get_one(SqlProject, 7)
+    assert (row.is_for_training, row.updated_at) == (True, later)
 
 
 def test_projects_are_listed_by_id(database: Database) -> None:

@@ -15,10 +15,25 @@ NOW = NOON + timedelta(hours=1)
 
 
 def review(database: Database, tasks: Iterable[int], **changes: Any) -> None:
-    """Store viewed tasks; in each four regions are corrected unless `changes` says otherwise."""
+    """Store viewed tasks of a project of which nobody knows whether a model is to be trained for it.
+
+    In each task four regions are corrected unless `changes` says otherwise.
+    """
     project = changes.get("project_id", PROJECT)
     store_project(database, project, label_config="<View/>", model_version=None, now=NOON)
     store_rows(database, *(viewed_task(task, **changes) for task in tasks))
+
+
+def plan_for(database: Database, *, is_for_training: bool | None) -> None:
+    """Store whether a model is to be trained for the project, as its setup does."""
+    store_project(
+        database,
+        PROJECT,
+        label_config="<View/>",
+        model_version="sam-0a1b2c3d",
+        is_for_training=is_for_training,
+        now=NOON,
+    )
 
 
 def begin(database: Database, *, project: int = PROJECT, now: datetime = NOW) -> str:

@@ -21,7 +21,7 @@ from backend.training.consider import consider
 from backend.training.entities import RunState
 from backend.training.request import ask_for_training
 from tests.backend.review_rows import PROJECT, store_rows
-from tests.backend.training.projects import NOW, begin, end, review
+from tests.backend.training.projects import NOW, begin, end, plan_for, review
 
 MINUTE = timedelta(minutes=1)
 
@@ -178,6 +178,26 @@ def test_setting_of_the_project_wins_over_that_of_all(
 ) -> None:
     review(database, range(4))
     set_project_settings(database, PROJECT, {"RETRAIN_MIN_REVIEWED": 4}, settings)
+    assert consider_now() is not None
+
+
+def test_no_run_begins_where_no_tag_is_for_training_however_it_is_asked_for(
+    database: Database, queue: JobQueue, consider_now: Any
+) -> None:
+    review(database, range(6))
+    plan_for(database, is_for_training=False)
+    assert consider_now() is None and consider_now(is_cron=True) is None
+    ask(database, queue)
+    assert consider_now() is None
+    assert list_runs(database) == [] and queue.lengths()[TRAIN] == 0
+    assert not is_asked(database) and 'model_train="true"' in reason_of(database)
+
+
+def test_run_begins_once_a_tag_is_for_training(database: Database, consider_now: Any) -> None:
+    review(database, range(6))
+    plan_for(database, is_for_training=False)
+    assert consider_now() is None
+    plan_for(database, is_for_training=True)
     assert consider_now() is not None
 
 

@@ -14,6 +14,7 @@ SOME = TrainingFacts(examples=80, new_reviewed=38, new_corrections=61, new_unsee
 ENOUGH = replace(SOME, new_reviewed=50, new_corrections=1)
 NOTHING_NEW = replace(SOME, new_reviewed=0, new_corrections=0)
 ACTIVE = replace(ENOUGH, has_active_run=True)
+NOT_FOR_TRAINING = replace(ENOUGH, is_for_training=False)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,9 @@ ACTIVE = replace(ENOUGH, has_active_run=True)
         pytest.param(ENOUGH, ONLY_ASKED, False, False, False, id="by themselves runs never begin"),
         pytest.param(ENOUGH, ONLY_ASKED, False, True, False, id="by themselves, not by the clock either"),
         pytest.param(SOME, ONLY_ASKED, True, False, True, id="but when asked for"),
+        pytest.param(NOT_FOR_TRAINING, SETTINGS, False, False, False, id="no tag is for training"),
+        pytest.param(NOT_FOR_TRAINING, SETTINGS, True, False, False, id="asked, no tag is for training"),
+        pytest.param(NOT_FOR_TRAINING, SETTINGS, False, True, False, id="cron, no tag is for training"),
     ],
 )
 def test_run_is_due(
@@ -128,3 +132,13 @@ def test_run_is_due(
 def test_reason_names_numbers(facts: TrainingFacts, is_asked: bool, is_cron: bool, words: str) -> None:
     settings = SETTINGS.model_copy(update={"retrain_cron": "0 2 * * *"})
     assert decide(facts, settings, is_asked=is_asked, is_cron=is_cron).reason == words
+
+
+@pytest.mark.parametrize("is_active", [False, True], ids=["no run", "run active"])
+@pytest.mark.parametrize("is_asked", [False, True], ids=["not asked", "asked"])
+def test_reason_of_a_project_without_a_tag_to_train_for_says_what_changes_that(
+    is_asked: bool, is_active: bool
+) -> None:
+    facts = replace(NOT_FOR_TRAINING, has_active_run=is_active)
+    reason = decide(facts, SETTINGS, is_asked=is_asked, is_cron=False).reason
+    assert reason.startswith("No tag of the project is for training") and 'model_train="true"' in reason

@@ -9,7 +9,7 @@ from backend.training.entities import RunState
 from backend.training.facts import read_training_facts
 from backend.training.policy import TrainingFacts
 from tests.backend.review_rows import NO_COUNTS, NOON, PROJECT, open_task, store_rows, viewed_task
-from tests.backend.training.projects import NOW, begin, end, review
+from tests.backend.training.projects import NOW, begin, end, plan_for, review
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -73,3 +73,18 @@ def test_how_the_last_run_ended_is_known(database: Database) -> None:
     end(database, begin(database))
     end(database, begin(database, now=NOW + MINUTE), state=RunState.CANCELLED, now=NOW + 2 * MINUTE)
     assert facts_of(database, after=3 * MINUTE).last_run == RunState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("planned", "known"),
+    [
+        pytest.param(True, True, id="for training"),
+        pytest.param(False, False, id="smart tools alone"),
+        pytest.param(None, True, id="nobody knows"),
+    ],
+)
+def test_project_is_for_training_unless_its_plan_says_otherwise(
+    database: Database, planned: bool | None, known: bool
+) -> None:
+    plan_for(database, is_for_training=planned)
+    assert facts_of(database).is_for_training is known
