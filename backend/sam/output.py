@@ -19,7 +19,7 @@ from backend.sam.cleaning import clean_mask
 from backend.sam.entities import FoundMask
 
 # By preference: what keeps most of a mask first.
-_OUTPUT_TYPES = (*MASK_TYPES, "RectangleLabels")
+OUTPUT_TYPES = (*MASK_TYPES, "RectangleLabels")
 # The kinds of tags of which Label Studio sends what was drawn, of those that a mask can be made from.
 _PROMPT_TYPES = ("KeyPointLabels", "RectangleLabels", "BrushLabels")
 # Attributes that say that a model is to fill a tag, be it smart or not.
@@ -143,7 +143,7 @@ def _box_around(mask: Mask) -> Box:
 
 
 def _output_of(controls: Sequence[ControlTag], to_name: str, label: str) -> ControlTag | None:
-    for kind in _OUTPUT_TYPES:
+    for kind in OUTPUT_TYPES:
         for control in controls:
             is_here = control.type == kind and control.to_name == to_name and label in control.labels
             if is_here and not flag(control, "sam_skip"):
@@ -159,7 +159,7 @@ def _is_for_prompts_alone(control: ControlTag, controls: Sequence[ControlTag]) -
 
 
 def _no_output(controls: Sequence[ControlTag], to_name: str, label: str) -> str:
-    takers = [c for c in controls if c.type in _OUTPUT_TYPES and c.to_name == to_name]
+    takers = [c for c in controls if c.type in OUTPUT_TYPES and c.to_name == to_name]
     skipped = [c for c in takers if label in c.labels and flag(c, "sam_skip")]
     if skipped:
         return (

@@ -17,7 +17,7 @@ from backend.review.ingest import EventProcessor
 from backend.services import Services
 from backend.store.database import Database
 from backend.store.event_log import store_event
-from backend.store.projects import list_projects
+from backend.store.projects import list_projects, store_project
 from backend.store.tables import SqlEvent, SqlProject
 from tests.backend.label_configs import BOXES, NO_BOXES, NO_COMMON_LABEL, SMART_ALONE
 from tests.backend.makers import MakeServices, MakeSettings
@@ -92,18 +92,37 @@ def test_config_that_cannot_work_is_remembered_without_a_version(
     )
 
 
-def test_config_tells_whether_a_model_is_to_be_trained_as_far_as_it_can_work(
-    database: Database, make_settings: MakeSettings, make_services: MakeServices, tmp_path: Path
+@pytest.mark.parametrize(
+    ("config", "is_for_training"),
+    [
+        pytest.param(BOXES, True, id="a model fills the tag"),
+        pytest.param(SMART_ALONE, False, id="smart tools alone"),
+        pytest.param(NO_COMMON_LABEL, None, id="cannot work"),
+    ],
+)
+def test_newest_config_tells_whether_a_model_is_to_be_trained(
+    database: Database,
+    make_settings: MakeSettings,
+    make_services: MakeServices,
+    tmp_path: Path,
+    config: str,
+    is_for_training: bool | None,
 ) -> None:
-    sam = str(save_tiny_sam(tmp_path / "tiny_sam.pt"))
-    planner = make_services(make_settings(sam_model=sam)).pipeline.planner
-    known = []
-    for config in (BOXES, SMART_ALONE, NO_COMMON_LABEL):
-        arrive(database, config)
-        process(database, planner, 7)
-        with database.read() as session:
-            known.append(session.get_one(SqlProject, 7).is_for_training)
-    assert known == [True, False, None]
+    sam = save_tiny_sam(tmp_path / "tiny_sam.pt")
+    planner = make_services(make_settings(sam_model=str(sam))).pipeline.planner
+    # What was known of the config before must not outlive it.
+    store_project(
+        database,
+        7,
+        label_config="<View/>",
+        model_version="v1",
+        is_for_training=not is_for_training,
+        now=NOW,
+    )
+    arrive(database, config)
+    assert process(database, planner, 7) == 1
+    with database.read() as session:
+        assert session.get_one(SqlProject, 7).is_for_training is is_for_training
 
 
 def test_missing_weights_are_noted_and_stop_nothing(
