@@ -29,15 +29,15 @@ MASKS_TITLE = "Street scenes, masks"
 MASKS_SCENES = SCENES[:12]
 MASKS_CONFIG = f"""<View>
   <Image name="image" value="$image" zoom="true"/>
-  <Header value="Click, with Auto-Annotation on"/>
+  <Header size="5" value="Click, with Auto-Annotation on"/>
   <KeyPointLabels name="click" toName="image" smart="true">
     {_LABELS}
   </KeyPointLabels>
-  <Header value="Frame, with Auto-Annotation on"/>
+  <Header size="5" value="Frame, with Auto-Annotation on"/>
   <RectangleLabels name="frame" toName="image" smart="true">
     {_LABELS}
   </RectangleLabels>
-  <Header value="Mask, as found or painted by hand"/>
+  <Header size="5" value="Mask, as found or painted by hand"/>
   <BrushLabels name="mask" toName="image" smart="false">
     {_LABELS}
   </BrushLabels>

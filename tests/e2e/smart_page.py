@@ -1,13 +1,15 @@
 """The labelling page with Auto-Annotation on: prompts are drawn, and what comes back is waited for."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from .labelling_page import PAGE_MS, LabellingPage, Percent
 
 POINT_TOOL, BOX_TOOL = "key-point-tool", "rectangle-tool"
+_SELECTED = "lsf-label_selected"
 _ANSWER = r"/api/ml/\d+/interactive-annotating"
 
 
@@ -29,9 +31,10 @@ class SmartPage(LabellingPage):
         """Choose a label for the next prompt, after each one that was accepted at once."""
         self.page.keyboard.press("Escape")  # else the label would go to the region that is picked
         expect(self.page.locator(".lsf-region-editor")).to_have_count(0, timeout=PAGE_MS)
-        chosen = self._row(tag).locator(".lsf-label", has_text=label)
-        if "lsf-label_selected" not in (chosen.get_attribute("class") or ""):
+        chosen = self.page.locator(".lsf-labels").nth(tag).locator(".lsf-label", has_text=label)
+        if _SELECTED not in (chosen.get_attribute("class") or ""):
             chosen.click()
+        expect(chosen).to_have_class(re.compile(_SELECTED), timeout=PAGE_MS)
 
     def click(self, place: Percent, *, takes_away: bool = False) -> list[dict[str, Any]]:
         """Click with the point tool, with Alt where it takes away; return the suggested results."""
@@ -65,9 +68,6 @@ class SmartPage(LabellingPage):
         if toggle.is_checked() != wanted:
             self.page.get_by_text(name, exact=True).click()
         expect(toggle).to_be_checked(checked=wanted, timeout=PAGE_MS)
-
-    def _row(self, tag: int) -> Locator:
-        return self.page.locator(".lsf-labels").nth(tag)
 
     def _suggested(self, act: Callable[[], None]) -> list[dict[str, Any]]:
         answer = self._wait_for(act, "POST", _ANSWER).json()

@@ -1,6 +1,7 @@
 """Masks from clicks and boxes in a real Label Studio, against what the demo's scenes really show."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,13 +16,14 @@ from demo.project import MASKS_CONFIG
 from demo.scenes import SceneObject, draw_scene
 
 from .conftest import ProjectFactory, RunCommand
-from .pictures import SHOWN_SEED
 from .projects import Project, call
 from .rectangles import Result
+from .screenshots import take_screenshot
 from .servers import LabelStudioServer
 from .smart_page import BOX_TOOL, POINT_TOOL, Percent, SmartPage
 
-SHOWN = f"scene_{SHOWN_SEED}.jpg"
+# Scenes whose largest things the demo's small SAM finds well: a car, a box, two boxes.
+CAR, BOX, TWO_BOXES = 2_000_001, 2_000_004, 2_000_102
 # Rows of labels on the page, in the order of the labeling config.
 CLICK_ROW, FRAME_ROW, MASK_ROW = range(3)
 LEAST_IOU = 0.8
@@ -42,6 +44,10 @@ def page(browser: Browser, label_studio: LabelStudioServer) -> Iterator[SmartPag
     smart_page = SmartPage(browser, label_studio)
     yield smart_page
     smart_page.page.close()
+
+
+def task_of(project: Project, seed: int) -> int:
+    return project.tasks[f"scene_{seed}.jpg"]
 
 
 def things(seed: int) -> list[SceneObject]:
@@ -78,21 +84,22 @@ def regions_of(sdk: LabelStudio, annotation: int) -> list[dict[str, Any]]:
 def test_one_click_gives_the_mask_and_alt_click_takes_away(
     page: SmartPage, project: Project, sdk: LabelStudio
 ) -> None:
-    thing = things(SHOWN_SEED)[0]
-    page.open_task(project.id, project.tasks[SHOWN], regions=[])
-    page.switch_on(accepts=True)
+    thing = things(CAR)[0]
+    page.open_task(project.id, task_of(project, CAR), regions=[])
+    # With it on, a click on an accepted mask picks that region instead: Label Studio's choice.
+    page.switch_on(accepts=False)
     page.take_tool(POINT_TOOL, tag=CLICK_ROW, label=thing.label)
     [first] = page.click(middle_of(thing.mask))
-    page.expect_regions(1)
     assert first["type"] == "brushlabels" and first["value"]["brushlabels"] == [thing.label]
     assert iou(pixels_of(first), thing.mask) >= LEAST_IOU
 
-    page.choose_label(tag=CLICK_ROW, label=thing.label)
+    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label=thing.label)
     [second] = page.click(lowest_of(thing.mask), takes_away=True)
-    page.expect_regions(1)
     assert second["id"] == first["id"]
     assert pixels_of(second).sum() < pixels_of(first).sum()
 
+    page.accept()
+    page.expect_regions(1)
     [region] = regions_of(sdk, page.submit())
     assert region["id"] == first["id"]
     assert (pixels_of(region) == pixels_of(second)).all()
@@ -109,9 +116,8 @@ def lowest_of(mask: Pixels) -> Percent:
 def test_box_gives_the_mask_and_is_gone_once_accepted(
     page: SmartPage, project: Project, sdk: LabelStudio
 ) -> None:
-    seed = 2_000_001
-    thing = things(seed)[0]
-    page.open_task(project.id, project.tasks[f"scene_{seed}.jpg"], regions=[])
+    thing = things(BOX)[0]
+    page.open_task(project.id, task_of(project, BOX), regions=[])
     page.switch_on(accepts=False)
     page.take_tool(BOX_TOOL, tag=FRAME_ROW, label=thing.label)
     [suggested] = page.frame(*corners_of(thing))
@@ -122,15 +128,17 @@ def test_box_gives_the_mask_and_is_gone_once_accepted(
     assert region["id"] == suggested["id"] and region["type"] == "brushlabels"
 
 
-def test_click_elsewhere_is_another_region(page: SmartPage, project: Project, sdk: LabelStudio) -> None:
-    seed = 2_000_002
-    one, other = things(seed)[:2]
-    page.open_task(project.id, project.tasks[f"scene_{seed}.jpg"], regions=[])
+def test_click_elsewhere_is_another_region(
+    page: SmartPage, project: Project, sdk: LabelStudio, tmp_path: Path
+) -> None:
+    one, other = things(TWO_BOXES)[:2]
+    page.open_task(project.id, task_of(project, TWO_BOXES), regions=[])
     page.switch_on(accepts=True)
-    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label="car")
+    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label=one.label)
     [first] = page.click(middle_of(one.mask))
     page.expect_regions(1)
-    page.choose_label(tag=CLICK_ROW, label="car")
+    take_screenshot(page, tmp_path / "mask-from-a-click.png")
+    page.choose_label(tag=CLICK_ROW, label=one.label)
     [second] = page.click(middle_of(other.mask))
     page.expect_regions(2)
     assert second["id"] != first["id"]

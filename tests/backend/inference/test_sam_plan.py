@@ -115,3 +115,27 @@ def test_champion_for_boxes_fills_the_tag_that_it_was_trained_for(
 def test_wish_for_masks_of_boxes_that_is_no_yes_or_no_is_refused(make_planner: MakePlanner) -> None:
     with pytest.raises(LabelConfigError, match='sam_from_boxes="perhaps"'):
         make_planner().plan(config(tag("BrushLabels", "mask", "Car", 'sam_from_boxes="perhaps"')))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param((tag("RectangleLabels", "box", "Car"), tag("BrushLabels", "mask", "Car")), id="boxes"),
+        pytest.param((tag("BrushLabels", "mask", "Car", FROM_BOXES),), id="masks of boxes"),
+        pytest.param((tag("BrushLabels", "mask", "Car", 'model_train="true"'),), id="to be trained"),
+    ],
+)
+def test_weights_that_are_away_are_told_beside_smart_tools_where_a_tag_waits_for_them(
+    make_planner: MakePlanner, tags: tuple[str, ...]
+) -> None:
+    with pytest.raises(ModelError, match=r"gone\.pt"):
+        make_planner("gone.pt").plan(config(*tags, smart("Car")))
+
+
+def test_what_models_fill_is_told_without_a_sam(make_planner: MakePlanner) -> None:
+    def missing() -> str:
+        raise ModelError("mobile_sam.pt is not there")
+
+    planner = make_planner(sam_version=missing)
+    [filled] = planner.tags(config(tag("BrushLabels", "mask", "Car", FROM_BOXES)))
+    assert filled.control.name == "mask" and planner.tags(SMART_ALONE) == ()

@@ -1,5 +1,7 @@
 """Where an image lies on a SAM's input, and how masks come back: as segment_anything has it."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from backend.entities import ImageSize, Mask
 from backend.sam.input_frame import InputFrame, cut_out, fit, stability
 
-SIZES = [(1920, 1080), (1080, 1920), (640, 480), (333, 777), (4032, 3024), (50, 1000), (64, 64), (31, 20)]
+SIZES = [(1920, 1080), (1080, 1920), (640, 480), (333, 777), (4032, 3024), (50, 1000), (64, 64), (31, 20), (2001, 1499)]
 
 
 class Sides(torch.nn.Module):
@@ -74,6 +76,26 @@ def test_small_thing_is_found_where_it_is(cell: tuple[int, int]) -> None:
     assert np.array_equal(full(mask, frame.size), reference(logits, frame))
     assert mask.pixels.any(0).all() and mask.pixels.any(1).all(), "nothing false about it"
     assert mask.pixels.base is None
+
+
+def test_small_thing_costs_no_picture_of_the_image_whatever_its_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = InputFrame(ImageSize(8001, 5999), 1024)
+    logits = np.full((256, 256), -5, np.float32)
+    logits[100:104, 50:54] = 5
+    made: list[int] = []
+    real = cv2.resize
+
+    def resize(*given: Any, **more: Any) -> Any:
+        made.append(real(*given, **more).size)
+        return real(*given, **more)
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    mask = cut_out(logits, frame)
+    assert max(made) <= 1024**2
+    expected = reference(logits, frame)
+    assert np.count_nonzero(full(mask, frame.size) ^ expected) <= 0.001 * np.count_nonzero(expected)
 
 
 def test_what_lies_beside_the_image_is_left_out() -> None:
