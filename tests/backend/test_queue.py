@@ -65,6 +65,21 @@ def test_job_that_was_lost_is_replaced(queue: JobQueue) -> None:
     assert queue.lengths()["train"] == 1
 
 
+def test_job_that_was_lost_on_its_way_to_a_worker_is_replaced_after_a_while(queue: JobQueue) -> None:
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    Queue(TRAIN, connection=queue.redis).pop_job_id()
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    assert queue.lengths()["train"] == 0
+    [mark] = queue.redis.keys("waiting:*")
+    queue.redis.expire(mark, 86_400 - 301)
+    for _ in range(3):
+        queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    assert queue.lengths()["train"] == 1
+    queue.redis.expire(mark, 1000)
+    queue.enqueue_once(TRAIN, JOB, 7, timeout=None)
+    assert queue.lengths()["train"] == 1
+
+
 def test_process_killed_before_it_queued_the_job_leaves_no_mark_that_counts(
     queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

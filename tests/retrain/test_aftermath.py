@@ -10,7 +10,8 @@ import pytest
 from rq import Queue
 
 from backend.errors import ArtifactError
-from backend.queue import EVENTS, JobQueue
+from backend.machine import machine_id
+from backend.queue import PREDICT, JobQueue
 from backend.services import Services
 from backend.store.artifacts import ArtifactStore
 from backend.store.project_settings import set_project_settings
@@ -112,13 +113,34 @@ def test_project_that_cannot_be_tidied_harms_no_other(
     assert "not_tidied_up" in read_log() and "away" in read_log()
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "stays"),
+    [
+        pytest.param("serving-an-earlier-start.mark", 2, False, id="mark of an earlier start"),
+        pytest.param("serving-another-machine.mark", 0, True, id="mark in use"),
+        pytest.param("embedding-locks/sam-1-ab.lock", 2, False, id="image of a killed process"),
+        pytest.param("devices/another-machine-cpu.lock", 20, True, id="long run of another machine"),
+        pytest.param("devices/an-earlier-start-cpu.lock", 31, False, id="device of an earlier start"),
+        pytest.param(f"devices/{machine_id()}-cpu.lock", 31, True, id="device of this machine"),
+    ],
+)
+def test_marks_that_nobody_needs_go(services: Services, name: str, days: int, stays: bool) -> None:
+    path = services.settings.data_dir / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    changed = time.time() - days * 86_400
+    os.utime(path, (changed, changed))
+    tidy()
+    assert path.exists() == stays
+
+
 def test_worker_has_it_done_from_time_to_time(
     services: Services, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = _Keeper(services.settings, services.database, queue)
 
     def tidying() -> int:
-        return [job.func_name for job in Queue(EVENTS, connection=queue.redis).jobs].count(TIDY_JOB)
+        return [job.func_name for job in Queue(PREDICT, connection=queue.redis).jobs].count(TIDY_JOB)
 
     keeper.queue_due()
     assert tidying() == 1

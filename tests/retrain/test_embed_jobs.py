@@ -6,7 +6,7 @@ import pytest
 from rq import Queue, SimpleWorker
 
 from backend.entities import JobState
-from backend.queue import PREDICT, JobQueue
+from backend.queue import EVENTS, PREDICT, TRAIN, JobQueue
 from backend.sam.embed_progress import EmbedJobs
 from backend.sam.embed_start import start_embedding
 from backend.sam.task_embeddings import TaskEmbeddings
@@ -41,11 +41,11 @@ def project(image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> FakeP
     return made
 
 
-def work(queue: JobQueue, most: int | None = None) -> int:
+def work(queue: JobQueue, most: int | None = None, of: tuple[str, ...] = (PREDICT,)) -> int:
     """Run waiting jobs in this process, all or so many; return how many failed."""
-    waiting = Queue(PREDICT, connection=queue.redis)
-    SimpleWorker([waiting], connection=queue.redis).work(burst=True, logging_level="ERROR", max_jobs=most)
-    return len(waiting.failed_job_registry)
+    waiting = [Queue(name, connection=queue.redis) for name in of]
+    SimpleWorker(waiting, connection=queue.redis).work(burst=True, logging_level="ERROR", max_jobs=most)
+    return len(waiting[0].failed_job_registry)
 
 
 def state(queue: JobQueue) -> JobState:
@@ -107,3 +107,38 @@ def test_job_that_another_worker_does_is_left_to_it(
     EmbedJobs(queue.redis).claim(PROJECT, owner="alive")
     assert work(queue) == 0
     assert (state(queue), sam.encoded, queue.lengths()[PREDICT]) == (JobState.RUNNING, [], 0)
+
+
+def test_training_that_waits_for_the_same_worker_has_its_turn_before_the_rest(
+    services: Services,
+    queue: JobQueue,
+    project: FakeProject,
+    sam: CountingSam,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retrain.jobs._TURN_SECONDS", 0.0)
+    start_embedding(queue, PROJECT)
+    queue.enqueue_once(TRAIN, "time.monotonic")
+    assert work(queue, 1, of=(PREDICT, TRAIN)) == 0
+    assert (state(queue), len(sam.encoded)) == (JobState.QUEUED, 1)
+    queue_lost_work(services.database, queue)
+    assert queue.lengths() == {EVENTS: 0, PREDICT: 0, TRAIN: 1}
+    assert work(queue, of=(PREDICT, TRAIN)) == 0 and queue.lengths()[TRAIN] == 0
+    queue.redis.delete(f"embed:{PROJECT}:rest")  # as it runs out by itself
+    queue_lost_work(services.database, queue)
+    assert work(queue, of=(PREDICT, TRAIN)) == 0 and state(queue) == JobState.DONE
+
+
+def test_job_goes_on_where_others_wait_for_other_workers(
+    services: Services,
+    queue: JobQueue,
+    project: FakeProject,
+    sam: CountingSam,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retrain.jobs._TURN_SECONDS", 0.0)
+    start_embedding(queue, PROJECT)
+    for name in (EVENTS, TRAIN):
+        queue.enqueue_once(name, "time.monotonic")
+    assert work(queue, 1) == 0
+    assert state(queue) == JobState.DONE

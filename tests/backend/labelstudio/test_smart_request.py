@@ -64,13 +64,13 @@ def task(**holds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read(*regions: Any, live: tuple[str, ...] = (), **holds: list[dict[str, Any]]) -> SmartRequest:
-    return read_smart_request({"result": list(regions)}, task(**holds), live=live)
+    return read_smart_request({"result": list(regions)}, task(**holds), live=lambda: live)
 
 
 def test_clicks_are_points_in_pixels_with_their_signs() -> None:
     found = read(click("a"), click("b", x=50, y=50, positive=False))
     assert found.points == (PromptPoint(20, 20, True), PromptPoint(100, 50, False))
-    assert (found.task_id, found.to_name, found.from_name) == (4, "image", "keypoint-tag")
+    assert (found.task_id, found.to_name) == (4, "image")
     assert (found.kind, found.label, found.size) == ("keypoint", "Car", SIZE)
     assert (found.box, found.strokes, found.prompt_ids) == (None, (), ("a", "b"))
     assert not found.is_clearing
@@ -101,13 +101,32 @@ def test_smart_point_stays_a_prompt_though_a_draft_holds_it() -> None:
 def test_shape_that_the_task_holds_is_no_prompt(draw: Any, holder: str) -> None:
     assert read(draw("new"), draw("held"), **{holder: [draw("held")]}).prompt_ids == ("new",)
     with pytest.raises(BadRequest, match="1 regions"):
-        read(draw("held"), **{holder: [draw("held")]})
+        read(draw("held"), live=("deleted",), **{holder: [draw("held")]})
 
 
 def test_shape_that_was_answered_lately_is_a_prompt_though_a_draft_holds_it() -> None:
     assert read(rectangle("a"), drafts=[rectangle("a")], live=("a",)).prompt_ids == ("a",)
     with pytest.raises(BadRequest):
         read(rectangle("a"), predictions=[rectangle("a")], live=("a",))
+
+
+def test_newest_shape_that_a_draft_alone_holds_was_moved_where_nothing_was_answered_lately() -> None:
+    held = [rectangle("a"), rectangle("b")]
+    assert read(*held, drafts=held).prompt_ids == ("b",)
+    with pytest.raises(BadRequest):
+        read(*held, drafts=held, annotations=held)
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [pytest.param([click("a")], id="clicks"), pytest.param([rectangle("new")], id="not in a draft")],
+)
+def test_what_was_answered_lately_is_asked_only_where_it_matters(regions: list[dict[str, Any]]) -> None:
+    def refuse() -> tuple[str, ...]:
+        raise AssertionError("it was asked")
+
+    held = task(drafts=[click("a"), rectangle("b")])
+    assert read_smart_request({"result": regions}, held, live=refuse).prompt_ids
 
 
 @pytest.mark.parametrize("draw", [click, rectangle, stroke])
@@ -162,7 +181,7 @@ def test_label_of_a_labels_tag_comes_from_its_own_result() -> None:
     del shape["value"]["keypointlabels"]
     label = {**shape, "from_name": "label", "type": "labels", "value": {"x": 10, "y": 20, "labels": ["Car"]}}
     found = read(label, shape)
-    assert (found.label, found.from_name, found.prompt_ids) == ("Car", "keypoint-tag", ("a",))
+    assert (found.label, found.prompt_ids) == ("Car", ("a",))
 
 
 def test_masks_that_are_no_prompts_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +229,19 @@ def test_mask_of_a_vast_image_is_not_decoded() -> None:
         read(stroke("a", original_width=100_000, original_height=100_000))
 
 
+def test_strokes_beyond_so_many_pixels_are_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[ImageSize] = []
+
+    def note(_shape: str, _value: Any, size: ImageSize) -> Any:
+        decoded.append(size)
+        raise BadRequest("not decoded")
+
+    monkeypatch.setattr(annotated_regions, "read_geometry", note)
+    with pytest.raises(BadRequest):
+        read(*(stroke(name, original_width=10_000, original_height=4_000) for name in "abcdefgh"))
+    assert len(decoded) == 2
+
+
 def test_names_that_no_database_holds_are_made_harmless() -> None:
     odd = click("a\ud800")
     odd["value"]["keypointlabels"] = ["Car\ud800"]
@@ -247,4 +279,4 @@ def test_whatever_comes_is_read_or_refused(draw: Any, changes: list[Any], is_hel
         return
     assert found.prompt_ids and found.kind is not None and found.size is not None
     assert found.points or found.box or found.strokes
-    assert "".join((found.label, found.to_name, found.from_name, *found.prompt_ids)).encode()
+    assert "".join((found.label, found.to_name, *found.prompt_ids)).encode()

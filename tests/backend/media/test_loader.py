@@ -274,24 +274,27 @@ def test_file_comes_as_it_is_from_network_cache_and_data_uri(
     assert len(image_server.seen) == 1
 
 
-def test_file_alone_is_read_without_decoding_where_it_is_kept(
+def test_digest_of_a_kept_file_takes_neither_fetching_nor_reading_nor_decoding(
     loader: MediaLoader, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_server.serve("/data/a.png", PICTURE)
-    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
-    monkeypatch.setattr("backend.media.loader.decode_image", None)
-    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
+    assert loader.digest("/data/a.png", task_id=TASK) is None and image_server.seen == []
+    loader.load("/data/a.png", task_id=TASK)
+    for name in ("loader.decode_image", "loader.MediaCache.get"):
+        monkeypatch.setattr(f"backend.media.{name}", None)
+    assert loader.digest("/data/a.png", task_id=TASK) == digest_of(PICTURE)
     assert len(image_server.seen) == 1
 
 
-def test_file_alone_is_decoded_before_it_is_kept(loader: MediaLoader, image_server: ImageServer) -> None:
-    image_server.serve("/data/a.png", b"no image")
-    with pytest.raises(MediaError, match="no readable image"):
-        loader.read_file("/data/a.png", task_id=TASK)
-    image_server.serve("/data/a.png", PICTURE)
-    assert loader.read_file("/data/a.png", task_id=TASK) == PICTURE
+def test_digest_is_that_of_the_file_that_is_kept_now(
+    loader: MediaLoader, image_server: ImageServer, tmp_path: Path
+) -> None:
+    address = image_server.serve("/data/a.png", PICTURE)
+    loader.load("/data/a.png", task_id=TASK)
+    MediaCache(tmp_path / "media", max_bytes=2**20, max_age=60.0).put(address, OTHER)
+    assert loader.digest("/data/a.png", task_id=TASK) == digest_of(OTHER)
 
 
-def test_file_alone_comes_from_the_tasks_data(loader: MediaLoader) -> None:
+def test_digest_of_a_file_in_the_tasks_data_is_taken_of_it(loader: MediaLoader) -> None:
     uri = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
-    assert is_picture(loader.decode(loader.read_file(uri, task_id=None)))
+    assert loader.digest(uri, task_id=None) == digest_of(PICTURE)

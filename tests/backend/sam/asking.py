@@ -18,8 +18,10 @@ def digest_of(number: int) -> str:
 
 
 def get(embeddings: Embeddings, engine: CountingEngine, number: int, *, is_urgent: bool = True) -> Embedding:
-    """Ask for the embedding of `image_of(number)`."""
-    return embeddings.get(engine, digest_of(number), lambda: image_of(number), is_urgent=is_urgent)
+    """Ask for the embedding of `image_of(number)`, and see its file written."""
+    found = embeddings.get(engine, digest_of(number), lambda: image_of(number), is_urgent=is_urgent)
+    embeddings.close()
+    return found
 
 
 def number_of(embedding: Embedding) -> int:

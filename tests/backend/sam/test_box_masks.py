@@ -62,10 +62,18 @@ class Encoding:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, bool]] = []
+        self.timeouts: list[float | None] = []
 
     def get(
-        self, engine: SamEngine, digest: str, load: Callable[[], Image], *, is_urgent: bool = True
+        self,
+        engine: SamEngine,
+        digest: str,
+        load: Callable[[], Image],
+        *,
+        is_urgent: bool = True,
+        timeout: float | None = None,
     ) -> Embedding:
+        self.timeouts.append(timeout)
         self.asked.append((digest, is_urgent))
         return engine.embed(load())
 
@@ -116,6 +124,15 @@ def test_sam_that_cannot_be_had_is_told_and_blocks_nobody() -> None:
     for _ in range(2):
         with pytest.raises(ModelError, match=r"mobile_sam\.pt is not there"):
             box_masks.masks(IMAGE, "d", [Box(0, 0, 9, 9)], fill_holes=False, timeout=10)
+
+
+def test_what_is_left_of_the_time_bounds_the_wait_for_people() -> None:
+    embeddings = Encoding()
+    box_masks = make(FillingEngine(), embeddings)
+    for timeout in (None, 30.0):
+        box_masks.masks(IMAGE, "d", [Box(0, 0, 9, 9)], fill_holes=False, timeout=timeout)
+    unbounded, bounded = embeddings.timeouts
+    assert unbounded is None and bounded is not None and 0 < bounded <= 30
 
 
 class GatedEngine(FillingEngine):

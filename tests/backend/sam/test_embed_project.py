@@ -183,8 +183,8 @@ def test_image_that_kills_every_worker_ends_the_pass(
     assert progress.state == JobState.FAILED and "died 5 times" in progress.error
 
 
-def test_label_studio_that_is_away_is_waited_for(
-    jobs: EmbedJobs, work: Work, project: FakeProject, read_log: Callable[[], str]
+def test_label_studio_that_is_away_is_waited_for_and_asked_again_once_a_minute(
+    jobs: EmbedJobs, queue: JobQueue, work: Work, project: FakeProject, read_log: Callable[[], str]
 ) -> None:
     def be_away(call: str) -> None:
         if call == "read_after":
@@ -194,7 +194,9 @@ def test_label_studio_that_is_away_is_waited_for(
     jobs.begin(PROJECT)
     progress = work()
     assert (progress.state, progress.error) == (JobState.QUEUED, "Label Studio does not answer.")
-    assert jobs.without_worker() == [PROJECT] and "embedding_stopped" in read_log()
+    assert jobs.without_worker() == [] and "embedding_stopped" in read_log()
+    queue.redis.delete(f"embed:{PROJECT}:rest")  # as it runs out by itself
+    assert jobs.without_worker() == [PROJECT]
     project.before = lambda call: None
     progress = work()
     assert (progress.state, progress.error) == (JobState.DONE, "")
@@ -257,6 +259,27 @@ def test_cancelled_pass_ends_before_the_next_task_and_can_begin_anew(
     progress = work(pause=cancel)
     assert (progress.state, progress.done) == (JobState.CANCELLED, 4)
     assert jobs.begin(PROJECT) and counts(work()) == (COUNT - 4, 4, 0)
+
+
+def test_pass_that_is_begun_again_before_it_came_to_cancel_goes_on(
+    jobs: EmbedJobs, work: Work, sam: CountingSam
+) -> None:
+    def change_ones_mind() -> None:
+        if len(sam.encoded) == 3:
+            assert jobs.ask_to_cancel(PROJECT) and not jobs.begin(PROJECT)
+
+    jobs.begin(PROJECT)
+    progress = work(pause=change_ones_mind)
+    assert (progress.state, progress.encoded) == (JobState.DONE, COUNT)
+
+
+def test_mind_that_is_changed_as_the_pass_is_about_to_end_counts(jobs: EmbedJobs) -> None:
+    jobs.begin(PROJECT)
+    jobs.claim(PROJECT, owner="worker")
+    jobs.ask_to_cancel(PROJECT)
+    assert not jobs.begin(PROJECT) and not jobs.cancel(PROJECT, owner="worker")
+    jobs.ask_to_cancel(PROJECT)
+    assert jobs.cancel(PROJECT, owner="worker") and jobs.begin(PROJECT)
 
 
 def test_pass_that_nobody_works_on_is_cancelled_at_once(jobs: EmbedJobs, work: Work) -> None:
@@ -335,10 +358,12 @@ def test_pass_whose_job_was_lost_is_queued_again(queue: JobQueue) -> None:
     ],
 )
 def test_prelabelled_project_is_encoded_where_smart_tools_are_used(
-    queue: JobQueue, holder: CountingHolder, config: str, state: JobState, is_missing: bool, is_queued: bool
+    queue: JobQueue, tmp_path: Path, config: str, state: JobState, is_missing: bool, is_queued: bool
 ) -> None:
-    holder.is_missing = is_missing
-    embed_after_prelabel(queue, FakeProject({}, config=config), PROJECT, holder, state=state)
+    weights = tmp_path / "sam.pt"
+    if not is_missing:
+        weights.touch()
+    embed_after_prelabel(queue, FakeProject({}, config=config), PROJECT, weights, state=state)
     assert queue.lengths()[PREDICT] == is_queued
 
 

@@ -66,6 +66,21 @@ def of_arrays(**arrays: object) -> Callable[[bytes], bytes]:
     return make
 
 
+def of_shape(shape: tuple[int, ...]) -> Callable[[bytes], bytes]:
+    """Make a file with sound check sums whose features are said to be of another shape than they are."""
+
+    def make(data: bytes) -> bytes:
+        file, header = io.BytesIO(), io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
+            for name in old.namelist():
+                is_features = name == "features.npy"
+                new.writestr(name, header.getvalue() + bytes(64) if is_features else old.read(name))
+        return file.getvalue()
+
+    return make
+
+
 def compressed(data: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
@@ -94,6 +109,8 @@ DAMAGES = [
     pytest.param(of_arrays(features=HALVES.astype(float), size=SIZES, name=NAME), id="doubles"),
     pytest.param(of_arrays(features=HALVES[0], size=SIZES, name=NAME), id="flat"),
     pytest.param(of_arrays(features=HALVES, size=np.array([6]), name=NAME), id="half-a-size"),
+    pytest.param(of_shape((2**30, 2**15, 2**15)), id="more-than-any-memory"),
+    pytest.param(of_shape((1, 1, 1)), id="less-than-there-is"),
     pytest.param(of_arrays(features=np.array([{}]), size=SIZES, name=NAME), id="pickled"),
 ]
 
@@ -192,11 +209,11 @@ class FailingStore:
         self._store = store
 
     def __getattr__(self, name: str) -> Callable[..., object]:
-        def call(*args: object) -> object:
+        def call(*args: object, **named: object) -> object:
             self.asked.append(name)
             if name in self.failing:
                 raise ArtifactError("The artifact cannot be stored: No space left on device.")
-            return getattr(self._store, name)(*args)
+            return getattr(self._store, name)(*args, **named)
 
         return call
 

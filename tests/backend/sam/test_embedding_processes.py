@@ -1,7 +1,9 @@
 """What one process encoded, no other encodes; and what goes wrong between them costs time alone."""
 
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +12,9 @@ import pytest
 from filelock import FileLock
 
 from backend.metrics import Metrics
+from backend.sam.embedding_files import EmbeddingFiles
 from tests.backend.sam.asking import Gate, MakeEmbeddings, ask, count, digest_of, get, number_of, wait_until
-from tests.backend.sam.counting_engine import PATIENCE, CountingEngine
+from tests.backend.sam.counting_engine import PATIENCE, CountingEngine, image_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,6 +43,46 @@ def test_second_process_waits_for_the_first_to_encode(
         assert number_of(in_first.result(PATIENCE)) == number_of(in_second.result(PATIENCE)) == 1
     assert engine.encoded == [1] and other.encoded == []
     assert not list((tmp_path / "locks").iterdir())
+
+
+def test_person_does_not_wait_for_the_file_and_another_process_does(
+    make_embeddings: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write = threading.Event()
+    write = EmbeddingFiles.write
+
+    def write_late(*args: object) -> None:
+        assert may_write.wait(PATIENCE)
+        write(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(EmbeddingFiles, "write", write_late)
+    first, engine, other = make_embeddings(), CountingEngine(), CountingEngine()
+    assert number_of(first.get(engine, digest_of(1), lambda: image_of(1))) == 1
+    with ThreadPoolExecutor(1) as threads:
+        in_second = ask(threads, make_embeddings(), other, 1, is_urgent=True)
+        assert not in_second.done()
+        may_write.set()
+        assert number_of(in_second.result(PATIENCE)) == 1
+    first.close()
+    assert other.encoded == []
+
+
+def test_work_ahead_is_written_before_it_is_done(make_embeddings: MakeEmbeddings) -> None:
+    engine = CountingEngine()
+    make_embeddings().get(engine, digest_of(1), lambda: image_of(1), is_urgent=False)
+    assert make_embeddings(memory_mb=0).is_ready(engine.key, digest_of(1))
+
+
+def test_what_another_process_encoded_is_brought_into_memory(
+    make_embeddings: MakeEmbeddings, tmp_path: Path
+) -> None:
+    engine, second = CountingEngine(), make_embeddings()
+    assert not second.bring(engine.key, digest_of(1))
+    get(make_embeddings(), engine, 1)
+    assert second.bring(engine.key, digest_of(1))
+    shutil.rmtree(tmp_path / "kept")
+    assert second.bring(engine.key, digest_of(1)) and number_of(get(second, engine, 1)) == 1
+    assert engine.encoded == [1]
 
 
 def test_person_of_another_process_does_not_wait_for_an_image_that_gives_way(
@@ -98,10 +141,10 @@ def test_damaged_file_is_encoded_anew(make_embeddings: MakeEmbeddings, tmp_path:
 def test_full_disk_is_no_error_and_memory_serves_on(
     make_embeddings: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch, read_log: Callable[[], str]
 ) -> None:
-    def full(_: int) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("backend.store.artifacts.os.fsync", full)
+    monkeypatch.setattr("backend.store.artifacts.ArtifactStore._write_local", full)
     embeddings, engine = make_embeddings(), CountingEngine()
     for number in (1, 2, 1, 2):
         assert number_of(get(embeddings, engine, number)) == number
@@ -142,6 +185,7 @@ embeddings = Embeddings(
 for number in range(20):
     found = embeddings.get(CountingEngine(before=before), f"{number:064x}", lambda: image_of(number))
     assert found.features[0, 0, 0] == number
+embeddings.close()
 """
 
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from backend.errors import MediaError
 from backend.metrics import Metrics
@@ -167,3 +168,47 @@ def test_person_who_wants_an_image_that_gives_way_gets_it_at_once(
         assert number_of(person.result(PATIENCE)) == 2 and ahead.result(PATIENCE) is person.result()
         gate.open(1)
     assert engine.encoded == [1, 2]
+
+
+def test_work_that_may_not_wait_for_long_is_given_up_and_fails_nobody_else(
+    make_embeddings: MakeEmbeddings, looked_for: list[str]
+) -> None:
+    gate, metrics = Gate(1), Metrics()
+    embeddings, engine = make_embeddings(metrics=metrics), CountingEngine(before=gate)
+    with ThreadPoolExecutor(3) as threads:
+        person = ask(threads, embeddings, engine, 1, is_urgent=True)
+        gate.wait(1)
+        hasty = threads.submit(
+            embeddings.get, engine, digest_of(2), lambda: image_of(2), is_urgent=False, timeout=0.2
+        )
+        wait_until(lambda: digest_of(2) in looked_for)
+        patient = ask(threads, embeddings, engine, 2, is_urgent=False)
+        with pytest.raises(TimeoutError):
+            hasty.result(PATIENCE)
+        gate.open(1)
+        assert number_of(patient.result(PATIENCE)) == 2 and number_of(person.result(PATIENCE)) == 1
+    assert engine.encoded == [1, 2]
+
+
+def test_who_may_not_wait_for_long_does_not_wait_for_an_image_in_work(
+    make_embeddings: MakeEmbeddings,
+) -> None:
+    gate = Gate(1)
+    embeddings, engine = make_embeddings(), CountingEngine(before=gate)
+    with ThreadPoolExecutor(1) as threads:
+        person = ask(threads, embeddings, engine, 1, is_urgent=True)
+        gate.wait(1)
+        with pytest.raises(TimeoutError):
+            embeddings.get(engine, digest_of(1), lambda: image_of(1), is_urgent=False, timeout=0)
+        gate.open(1)
+        assert number_of(person.result(PATIENCE)) == 1
+
+
+def test_image_that_another_process_encodes_is_not_encoded_past_the_time(
+    make_embeddings: MakeEmbeddings, tmp_path: Path
+) -> None:
+    embeddings, engine = make_embeddings(), CountingEngine()
+    (tmp_path / "locks").mkdir()
+    with FileLock(tmp_path / f"locks/{engine.key}-{digest_of(1)}.lock"), pytest.raises(TimeoutError):
+        embeddings.get(engine, digest_of(1), lambda: image_of(1), is_urgent=False, timeout=0.05)
+    assert engine.encoded == []

@@ -14,7 +14,17 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from backend.entities import ImageSize, Mask
 from backend.sam.input_frame import InputFrame, cut_out, fit, stability
 
-SIZES = [(1920, 1080), (1080, 1920), (640, 480), (333, 777), (4032, 3024), (50, 1000), (64, 64), (31, 20), (2001, 1499)]
+SIZES = [
+    (1920, 1080),
+    (1080, 1920),
+    (640, 480),
+    (333, 777),
+    (4032, 3024),
+    (50, 1000),
+    (64, 64),
+    (31, 20),
+    (2001, 1499),
+]
 
 
 class Sides(torch.nn.Module):
@@ -96,6 +106,13 @@ def test_small_thing_costs_no_picture_of_the_image_whatever_its_sides(
     assert max(made) <= 1024**2
     expected = reference(logits, frame)
     assert np.count_nonzero(full(mask, frame.size) ^ expected) <= 0.001 * np.count_nonzero(expected)
+
+
+def test_thing_of_less_than_a_pixel_is_read_all_the_same() -> None:
+    frame = InputFrame(ImageSize(3, 3), 1024)
+    logits = np.full((256, 256), -5, np.float32)
+    logits[10:12, 10:12] = 5
+    assert np.array_equal(full(cut_out(logits, frame), frame.size), reference(logits, frame))
 
 
 def test_what_lies_beside_the_image_is_left_out() -> None:

@@ -1,6 +1,8 @@
 """Which clicks belong to one thing, by case: the prompts that are asked, and the id that the answer has."""
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,9 @@ import pytest
 from backend.entities import Box, ImageSize, Mask, RotatedBox
 from backend.labelstudio.smart_request import MOST_POINTS, SmartRequest
 from backend.sam.entities import FoundMask, PromptPoint
-from backend.sam.interaction import Interaction, Step, next_step
+from backend.sam.interaction import Interaction, Step, Thing, next_step, without_page
 
-SIDE = 16
+SIDE, ENGINE = 16, "engine-1"
 SIZE = ImageSize(100, 80)
 ON, BESIDE, FAR = (30.5, 30.5), (60.5, 30.5), (90.5, 70.5)
 LAST = Mask(20, 20, np.ones((20, 20), bool))  # holds ON
@@ -27,7 +29,7 @@ def clicks(*given: tuple[str, tuple[float, float], bool]) -> SmartRequest:
 
 
 def request(kind: Any, names: tuple[str, ...], **more: Any) -> SmartRequest:
-    given: dict[str, Any] = {"task_id": 4, "to_name": "image", "from_name": "tag", "label": "Car", **more}
+    given: dict[str, Any] = {"task_id": 4, "to_name": "image", "label": "Car", **more}
     return SmartRequest(kind=kind, size=SIZE, prompt_ids=names, **given)
 
 
@@ -39,14 +41,21 @@ def stroke(*names: str) -> SmartRequest:
     return request("brush", names, strokes=(LAST,) * len(names))
 
 
-def step(previous: Interaction | None, asked: SmartRequest, *, alone: Mask | None = None) -> Step | None:
+def remembered(thing: Thing, *, mask: Mask = LAST, logits: Any = None) -> Interaction:
+    return Interaction(thing, mask, answer().logits if logits is None else logits, ENGINE, SIZE)
+
+
+def step(
+    previous: Interaction | Sequence[Interaction] | None, asked: SmartRequest, *, alone: Mask | None = None
+) -> Step | None:
     """Decide; a question for the mask of the point alone fails unless that mask is given."""
 
     def find(point: PromptPoint) -> FoundMask:
         assert alone is not None, f"asked what {point} alone finds"
         return answer(alone)
 
-    return next_step(previous, asked, project_id=1, side=SIDE, alone=find)
+    given = [previous] if isinstance(previous, Interaction) else previous or []
+    return next_step(given, asked, project_id=1, engine=ENGINE, side=SIDE, alone=find)
 
 
 def after(*requests: SmartRequest, mask: Mask = LAST, alone: Mask | None = None) -> Interaction:
@@ -55,12 +64,14 @@ def after(*requests: SmartRequest, mask: Mask = LAST, alone: Mask | None = None)
     for asked in requests:
         made = step(last, asked, alone=alone)
         assert made is not None
-        last = Interaction(made.thing, mask, answer().logits)
+        last = remembered(made.thing, mask=mask)
     assert last is not None
     return last
 
 
-def follow(previous: Interaction, asked: SmartRequest, *, alone: Mask | None = None) -> Step:
+def follow(
+    previous: Interaction | Sequence[Interaction], asked: SmartRequest, *, alone: Mask | None = None
+) -> Step:
     made = step(previous, asked, alone=alone)
     assert made is not None
     return made
@@ -178,7 +189,7 @@ def test_accepted_click_still_counts_when_more_are_made_after_it() -> None:
     made = follow(before, clicks(("b", FAR, False), ("c", BESIDE, False)))
     assert made.thing.region_id == before.thing.region_id
     assert [point.is_positive for point in made.prompts.points] == [True, False, False]
-    again = follow(Interaction(made.thing, LAST, answer().logits), clicks(("c", BESIDE, False)))
+    again = follow(remembered(made.thing), clicks(("c", BESIDE, False)))
     assert tuple(again.thing.clicks) == ("a", "c")
 
 
@@ -219,7 +230,7 @@ def test_turned_box_is_asked_as_its_hull_its_centre_and_its_area() -> None:
     assert made is not None and made.prompts.box is not None and made.prompts.logits is not None
     assert made.prompts.box.width == pytest.approx(20 * 2**0.5)
     assert made.prompts.points == (PromptPoint(50, 40, True),)
-    refined = follow(Interaction(made.thing, LAST, answer().logits), clicks(("a", ON, False)))
+    refined = follow(remembered(made.thing), clicks(("a", ON, False)))
     assert refined.prompts.points == (PromptPoint(50, 40, True), PromptPoint(*ON, False))
 
 
@@ -244,9 +255,11 @@ def test_click_after_a_stroke_keeps_its_points() -> None:
 
 def test_logits_of_an_engine_before_are_not_given_to_the_next() -> None:
     before = after(FIRST)
-    old = Interaction(before.thing, before.mask, np.zeros((8, 8), np.float32))
+    old = remembered(before.thing, logits=np.zeros((8, 8), np.float32))
     made = follow(old, clicks(("b", ON, False)))
     assert (len(made.prompts.points), made.prompts.logits) == (2, None)
+    alike = replace(before, engine="another")
+    assert follow(alike, clicks(("b", ON, False))).prompts.logits is None
 
 
 def test_no_interaction_grows_without_end() -> None:
@@ -255,6 +268,7 @@ def test_no_interaction_grows_without_end() -> None:
     last = after(*long)
     assert len(last.thing.clicks) == MOST_POINTS
     assert list(last.thing.clicks)[-1] == f"n{MOST_POINTS + 4}"
+    assert list(last.thing.clicks)[0] == "n0", "what it is about"
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -282,5 +296,66 @@ def test_any_order_of_requests_asks_for_something_or_for_nothing_at_all(seed: in
         assert prompts.box or prompts.logits is not None or any(point.is_positive for point in prompts.points)
         assert set(asked.prompt_ids) <= set(made.thing.prompt_ids)
         ids.add(made.thing.region_id)
-        last = Interaction(made.thing, LAST, answer().logits)
+        last = remembered(made.thing)
     assert len(ids) > 1
+
+
+OTHER = Mask(60, 40, np.ones((20, 20), bool))  # holds no place of the tests above
+A, B = after(FIRST), after(clicks(("z", (70, 50), True)), mask=OTHER)
+
+
+@pytest.mark.parametrize(
+    ("place", "is_positive", "alone", "expected"),
+    [
+        pytest.param(ON, True, None, A, id="on the first"),
+        pytest.param(ON, False, None, A, id="with Alt on the first"),
+        pytest.param((70, 50), True, None, B, id="on the second"),
+        pytest.param(FAR, False, None, B, id="with Alt beside both: the last one"),
+        pytest.param((42, 30), True, None, A, id="at the first one's edge"),
+        pytest.param(BESIDE, True, Mask(20, 20, np.ones((20, 26), bool)), A, id="finds the first"),
+        pytest.param(BESIDE, True, Mask(58, 38, np.ones((24, 24), bool)), B, id="finds the second"),
+        pytest.param(
+            BESIDE,
+            True,
+            Mask(24, 20, np.ones((36, 50), bool)),
+            A,
+            id="finds more of the first than the second",
+        ),
+    ],
+)
+def test_of_two_things_a_click_is_about_the_one_that_it_lies_on_or_finds(
+    place: tuple[float, float], is_positive: bool, alone: Mask | None, expected: Interaction
+) -> None:
+    made = follow([A, B], clicks(("n", place, is_positive)), alone=alone)
+    assert made.thing.region_id == expected.thing.region_id
+    assert made.thing.clicks.keys() == {*expected.thing.clicks, "n"}
+
+
+def test_click_that_finds_neither_of_two_things_begins_a_third() -> None:
+    made = follow([A, B], clicks(("n", FAR, True)), alone=Mask(85, 65, np.ones((9, 9), bool)))
+    assert made.thing.region_id not in {A.thing.region_id, B.thing.region_id}
+
+
+def test_mask_on_an_image_of_another_size_is_not_refined() -> None:
+    old = replace(A, size=ImageSize(50, 40))
+    assert step(old, clicks(("n", ON, False))) is None
+    assert follow(old, clicks(("n", ON, True))).thing.region_id != A.thing.region_id
+
+
+def test_prompts_on_the_page_go_and_those_that_were_accepted_stay() -> None:
+    last = after(FIRST, clicks(("b", FAR, False)))
+    left = without_page(last)
+    assert left is not None and tuple(left.thing.clicks) == ("a",)
+    assert left.logits is None, "they hold what went"
+    again = follow(left, clicks(("c", ON, False)))
+    assert (again.thing.region_id, len(again.prompts.points)) == (last.thing.region_id, 2)
+
+
+@pytest.mark.parametrize("asked", [FIRST, box("r"), stroke("s")])
+def test_nothing_is_left_of_a_thing_that_stood_on_the_page_alone(asked: SmartRequest) -> None:
+    assert without_page(after(asked)) is None
+
+
+def test_box_stays_when_a_click_in_it_goes() -> None:
+    left = without_page(after(box("r"), clicks(("a", ON, False))))
+    assert left is not None and left.thing.box is not None and not left.thing.clicks

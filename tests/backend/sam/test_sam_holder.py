@@ -14,9 +14,11 @@ from structlog.testing import capture_logs
 
 from backend.errors import ModelError
 from backend.inference.weights import version_name
+from backend.sam.digest_notes import DigestNotes
 from backend.sam.entities import SamEngine
 from backend.sam.holder import SamHolder
 from backend.sam.names import embedding_key
+from tests.backend.sam.asking import wait_until
 from tests.backend.sam.tiny_sam import save_tiny_sam
 
 WAIT = 10.0
@@ -41,6 +43,24 @@ class Loads:
             raise ModelError("it holds no SAM")
         names = {"version": version_name(path, digest), "key": embedding_key(digest), "memory_bytes": 10}
         return cast(SamEngine, SimpleNamespace(**names))
+
+
+class Reads:
+    """Counts how often a file's digest is read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._real = hashlib.file_digest
+        monkeypatch.setattr("hashlib.file_digest", self)
+
+    def __call__(self, file: Any, name: str) -> Any:
+        self.count += 1
+        return self._real(file, name)
+
+
+def reloads() -> list[threading.Thread]:
+    """Threads that load a replaced file now."""
+    return [thread for thread in threading.enumerate() if thread.name == "sam-reload"]
 
 
 class Clock:
@@ -129,15 +149,37 @@ def test_other_file_is_tried_at_once(holder: SamHolder, loads: Loads, path: Path
 def test_replaced_file_is_loaded_anew(holder: SamHolder, loads: Loads, path: Path) -> None:
     first = holder.engine()
     path.write_bytes(b"other weights")
+    wait_until(lambda: holder.engine() is not first)
     second = holder.engine()
-    assert second is not first and second.key == holder.key() != first.key
+    assert second.key == holder.key() != first.key
     assert holder.engine() is second and len(loads.digests) == 2
 
 
-def test_touched_file_is_not_loaded_anew(holder: SamHolder, loads: Loads, path: Path) -> None:
+def test_nobody_waits_while_a_replaced_file_is_loaded(holder: SamHolder, loads: Loads, path: Path) -> None:
     first = holder.engine()
+    loads.gate.clear()
+    loads.has_begun.clear()
+    path.write_bytes(b"other weights")
+    assert holder.engine() is first
+    assert loads.has_begun.wait(WAIT)
+    for _ in range(3):
+        assert holder.engine() is first
+        assert (holder.version(), holder.key()) == (first.version, first.key)
+    loads.gate.set()
+    wait_until(lambda: holder.engine() is not first)
+    assert len(loads.digests) == 2 and holder.version() != first.version
+
+
+def test_touched_file_is_not_loaded_anew(
+    holder: SamHolder, loads: Loads, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = holder.engine()
+    read = Reads(monkeypatch)
     path.write_bytes(b"weights")
-    assert holder.engine() is first and len(loads.digests) == 1
+    assert holder.engine() is first
+    wait_until(lambda: read.count == 1 and not reloads())
+    assert holder.engine() is first and not reloads()
+    assert len(loads.digests) == 1 and read.count == 1
 
 
 def test_loaded_model_outlives_a_file_that_turns_bad(
@@ -147,11 +189,60 @@ def test_loaded_model_outlives_a_file_that_turns_bad(
     loads.failures = 1
     path.write_bytes(b"spoilt")
     with capture_logs() as logs:
-        assert holder.engine() is first and holder.engine() is first
+        assert holder.engine() is first
+        wait_until(lambda: len(loads.digests) == 2 and not reloads())
+        assert holder.engine() is first and not reloads()
     assert [(entry["event"], entry["kept"]) for entry in logs] == [("sam_weights_unusable", first.version)]
     assert (holder.version(), holder.key()) == (first.version, first.key)
     clock.now += 30
-    assert holder.engine() is not first
+    wait_until(lambda: holder.engine() is not first)
+
+
+def test_loaded_model_outlives_whatever_goes_wrong_with_the_next(path: Path, clock: Clock) -> None:
+    def load(path: Path, digest: str) -> SamEngine:
+        if path.read_bytes() != b"weights":
+            raise MemoryError
+        return Loads()(path, digest)
+
+    holder = SamHolder(path, load=load, clock=clock)
+    first = holder.engine()
+    path.write_bytes(b"spoilt")
+    with capture_logs() as logs:
+        assert holder.engine() is first
+        wait_until(lambda: bool(logs) and not reloads())
+        assert holder.engine() is first and not reloads()
+    assert [(entry["event"], entry["detail"]) for entry in logs] == [
+        ("sam_weights_unusable", "MemoryError()")
+    ]
+
+
+def test_digest_of_a_file_is_read_once_for_all_processes(
+    path: Path, loads: Loads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Reads(monkeypatch)
+    holders = [SamHolder(path, load=loads, digests=DigestNotes(tmp_path / "note.json")) for _ in range(3)]
+    assert len({holder.version() for holder in holders}) == 1 and read.count == 1
+    path.write_bytes(b"other weights")
+    assert {holder.version() for holder in holders} == {
+        version_name(path, hashlib.sha256(b"other weights").hexdigest())
+    }
+    assert read.count == 2
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", b"{}", b"null", b"\xff"])
+def test_note_that_is_damaged_is_written_anew(path: Path, tmp_path: Path, note: bytes) -> None:
+    noted = tmp_path / "note.json"
+    noted.write_bytes(note)
+    expected = SamHolder(path).version()
+    assert SamHolder(path, digests=DigestNotes(noted)).version() == expected
+    assert hashlib.sha256(b"weights").hexdigest().encode() in noted.read_bytes()
+
+
+def test_note_that_cannot_be_written_is_a_line_in_the_log(path: Path, tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        version = SamHolder(path, digests=DigestNotes(tmp_path / "none" / "note.json")).version()
+    assert version == SamHolder(path).version()
+    assert [entry["event"] for entry in logs] == ["digest_not_noted"]
 
 
 def test_loaded_model_outlives_a_file_that_goes_away(holder: SamHolder, path: Path) -> None:

@@ -17,39 +17,53 @@ def tag(kind: str, name: str, image: str, more: str = "") -> str:
     return f'<{kind} name="{name}" toName="{image}" {more}><Label value="Car"/></{kind}>'
 
 
+def smart(name: str, image: str, kind: str = "KeyPointLabels") -> str:
+    return tag(kind, name, image, 'smart="true"')
+
+
 @pytest.mark.parametrize(
     ("tags", "images"),
     [
-        pytest.param([tag("BrushLabels", "a", "left")], ["$left"], id="masks"),
-        pytest.param([tag("PolygonLabels", "a", "left")], ["$left"], id="polygons"),
+        pytest.param([smart("a", "left"), tag("BrushLabels", "b", "left")], ["$left"], id="masks"),
+        pytest.param([smart("a", "left"), tag("PolygonLabels", "b", "left")], ["$left"], id="polygons"),
+        pytest.param([smart("a", "left", "RectangleLabels")], ["$left"], id="boxes from boxes"),
         pytest.param(
-            [tag("BrushLabels", "a", "left"), tag("RectangleLabels", "b", "left")], ["$left"], id="once"
+            [smart("a", "left"), smart("b", "left", "RectangleLabels"), tag("BrushLabels", "c", "left")],
+            ["$left"],
+            id="once",
         ),
         pytest.param(
-            [tag("BrushLabels", "a", "right"), tag("RectangleLabels", "b", "left")],
+            [
+                smart("a", "right"),
+                smart("b", "left"),
+                tag("BrushLabels", "c", "left"),
+                tag("BrushLabels", "d", "right"),
+            ],
             ["$right", "$left"],
             id="two images",
         ),
         pytest.param(
-            [tag("BrushLabels", "a", "right"), tag("KeyPointLabels", "b", "left")],
+            [smart("a", "right"), tag("BrushLabels", "b", "right"), tag("BrushLabels", "c", "left")],
             ["$right"],
-            id="points alone hold no mask",
+            id="no smart tool on the other",
         ),
         pytest.param(
-            [tag("BrushLabels", "a", "right"), tag("BrushLabels", "b", "left", 'sam_skip="true"')],
+            [
+                smart("a", "right"),
+                tag("BrushLabels", "b", "right"),
+                smart("c", "left"),
+                tag("BrushLabels", "d", "left", 'sam_skip="true"'),
+            ],
             ["$right"],
             id="left out",
         ),
     ],
 )
-def test_images_that_masks_are_drawn_on(tags: list[str], images: list[str]) -> None:
+def test_images_that_smart_tools_reach(tags: list[str], images: list[str]) -> None:
     assert [c.image_value for c in smart_images(parse_label_config(config(*tags)))] == images
 
 
-def test_boxes_alone_can_be_found_by_clicks_too() -> None:
-    assert len(smart_images(parse_label_config(BOXES))) == 1
-
-
-def test_config_without_such_a_tag_is_refused_in_words() -> None:
-    with pytest.raises(LabelConfigError, match="expected one of BrushLabels, PolygonLabels, RectangleLabels"):
-        smart_images(parse_label_config(NO_BOXES))
+@pytest.mark.parametrize("xml", [BOXES, NO_BOXES, config(smart("a", "left"))])
+def test_config_without_smart_tools_is_refused_in_words(xml: str) -> None:
+    with pytest.raises(LabelConfigError, match="The project has no smart tools.*BrushLabels, PolygonLabels"):
+        smart_images(parse_label_config(xml))
