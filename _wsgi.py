@@ -7,6 +7,7 @@ import structlog
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
 from backend.app import create_app
+from backend.sam.warm_up import warm_up_sam
 from backend.services import Services
 from backend.start import start_process
 from backend.store.prediction_log import projects_served_last
@@ -26,6 +27,7 @@ def _warm_up(services: Services) -> None:
         services.pipeline.warm_up()
     finally:  # projects with a champion may do without the weights of the settings
         services.champions.warm_up(projects_served_last(services.database))
+        warm_up_sam(services.sam, services.database)
     # What was loaded stays for good. Else looking through all of torch's objects for garbage would stop every
     # thread for a tenth of a second now and then, in the middle of a request.
     gc.collect()

@@ -15,6 +15,9 @@ QUEUES = (EVENTS, PREDICT, TRAIN)
 _TIMEOUT = 2.0
 # Longer than any job waits: those without a limit wait for each other for hours.
 _MARK_SECONDS = 86_400
+# As long as a worker may take from a job's place in the queue to its record: one that was killed between the
+# two leaves a job that seems to wait and has no place.
+_PICK_UP_SECONDS = 300
 # States of a job that is past its turn. One that was lost has none.
 _OVER = ("finished", "failed", "stopped", "canceled")
 _JOB_SECONDS = 180
@@ -60,7 +63,7 @@ class JobQueue:
         try:
             mark, job_id = _waiting_key(function, arguments), str(uuid4())
             if not self.redis.set(mark, job_id, nx=True, ex=_MARK_SECONDS):
-                if self._is_waiting(mark):
+                if self._is_waiting(mark, queue):
                     return
                 self.redis.set(mark, job_id, ex=_MARK_SECONDS)
             Queue(queue, connection=self.redis).enqueue_call(
@@ -122,11 +125,16 @@ class JobQueue:
         except RedisError as error:
             raise QueueUnavailable(f"Redis does not answer: {error}.") from error
 
-    def _is_waiting(self, mark: str) -> bool:
-        """Tell whether there is the job that a mark names, and its turn is not over."""
+    def _is_waiting(self, mark: str, queue: str) -> bool:
+        """Tell whether there is the job that a mark names, and its turn is yet to come."""
         named = self.redis.get(mark)
         state = self.redis.hget(Job.key_for(as_text(named)), "status") if named else None
-        return state is not None and as_text(state) not in _OVER
+        if named is None or state is None or as_text(state) in _OVER:
+            return False
+        is_old = self.redis.ttl(mark) < _MARK_SECONDS - _PICK_UP_SECONDS
+        if is_old and as_text(state) == "queued":
+            return self.redis.lpos(Queue(queue, connection=self.redis).key, as_text(named)) is not None
+        return True
 
     def close(self) -> None:
         """Close the connections."""

@@ -19,6 +19,7 @@ from backend.metrics import Metrics
 from backend.queue import JobQueue
 from backend.registry.champions import Champions
 from backend.sam.box_masks import BoxMasks
+from backend.sam.digest_notes import DigestNotes
 from backend.sam.embedding_files import EmbeddingFiles
 from backend.sam.embedding_memory import EmbeddingMemory
 from backend.sam.embeddings import Embeddings
@@ -74,12 +75,12 @@ class Services:
         manager = _build_manager(settings)
         champions = Champions(database, artifacts, manager)
         queue = JobQueue(settings.redis_address)
-        sam = SamHolder(
-            resolve_weights(settings.sam_model, settings.models_path, confined=False),
-            device=settings.device if settings.sam_device == "auto" else settings.sam_device,
-        )
+        sam = _build_sam(settings)
         embeddings = _build_embeddings(settings, artifacts, metrics)
-        prefetcher = Prefetcher(sam, embeddings, media, label_studio, ahead=settings.sam_prefetch)
+        serving = ServingMark(settings.data_dir)
+        prefetcher = _build_prefetcher(
+            settings, sam=sam, embeddings=embeddings, media=media, label_studio=label_studio, serving=serving
+        )
         return cls(
             settings=settings,
             database=database,
@@ -99,19 +100,18 @@ class Services:
             ),
             metrics=metrics,
             artifacts=artifacts,
-            serving=ServingMark(settings.data_dir),
+            serving=serving,
             champions=champions,
             sam=sam,
             embeddings=embeddings,
             prefetcher=prefetcher,
-            smart_tools=SmartTools(
-                sam,
-                TaskEmbeddings(sam, embeddings, media),
-                Interactions(queue.redis, seconds=settings.sam_session),
-                prefetcher,
+            smart_tools=_build_smart_tools(
+                settings,
+                sam=sam,
+                embeddings=TaskEmbeddings(sam, embeddings, media),
+                queue=queue,
+                prefetcher=prefetcher,
                 metrics=metrics,
-                polygon_points=settings.polygon_points,
-                min_area=settings.mask_min_area,
             ),
         )
 
@@ -120,6 +120,7 @@ class Services:
         self.champions.close()
         self.prefetcher.close()
         self.pipeline.close()
+        self.embeddings.close()
         self.media.close()
         self.label_studio.close()
         self.queue.close()
@@ -194,6 +195,54 @@ def _build_pipeline(
         threads=_image_threads(settings),
         timeout=settings.predict_timeout,
         box_masks=BoxMasks(sam, embeddings, min_area=settings.mask_min_area),
+    )
+
+
+def _build_sam(settings: Settings) -> SamHolder:
+    return SamHolder(
+        resolve_weights(settings.sam_model, settings.models_path, confined=False),
+        device=settings.device if settings.sam_device == "auto" else settings.sam_device,
+        digests=DigestNotes(settings.data_dir / "sam-digest.json"),
+    )
+
+
+def _build_prefetcher(
+    settings: Settings,
+    *,
+    sam: SamHolder,
+    embeddings: Embeddings,
+    media: MediaLoader,
+    label_studio: LabelStudioClient,
+    serving: ServingMark,
+) -> Prefetcher:
+    return Prefetcher(
+        sam,
+        embeddings,
+        media,
+        label_studio,
+        ahead=settings.sam_prefetch,
+        is_serving=serving.is_serving,
+        lock=settings.data_dir / "embedding-locks" / "ahead.lock",
+    )
+
+
+def _build_smart_tools(
+    settings: Settings,
+    *,
+    sam: SamHolder,
+    embeddings: TaskEmbeddings,
+    queue: JobQueue,
+    prefetcher: Prefetcher,
+    metrics: Metrics,
+) -> SmartTools:
+    return SmartTools(
+        sam,
+        embeddings,
+        Interactions(queue.redis, seconds=settings.sam_session),
+        prefetcher,
+        metrics=metrics,
+        polygon_points=settings.polygon_points,
+        min_area=settings.mask_min_area,
     )
 
 

@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import masks, prelabel, quality, serving, webhooks
+from benchmarks import masks, prelabel, quality, sam, serving, webhooks
 
 BENCHMARKS = {
     "serving": serving.main,
     "prelabel": prelabel.main,
     "masks": masks.main,
+    "sam": sam.main,
     "quality": quality.main,
     "webhooks": webhooks.main,
 }

@@ -21,9 +21,14 @@ class Material:
     images: list[Path]
 
 
+def assets_folder() -> Path:
+    """Return TEST_ASSETS, where shared weights and images may be."""
+    return Path(os.environ.get("TEST_ASSETS", ROOT.parent / "shared/assets"))
+
+
 def find_material(count: int) -> Material:
     """Return yolov8n and coco128 from TEST_ASSETS, or the demo's weights and freshly drawn scenes."""
-    assets = Path(os.environ.get("TEST_ASSETS", ROOT.parent / "shared/assets"))
+    assets = assets_folder()
     images = sorted((assets / "coco128/images/train2017").glob("*.jpg"))[:count]
     if images:
         return Material("yolov8n on coco128", assets / "weights/yolov8n.pt", images)

@@ -13,15 +13,19 @@ CLIENTS = 64  # more than are ever unanswered, unless the server is far too slow
 
 
 def send(address: str, path: str, body: bytes | None = None) -> int:
-    """Send one request on a connection of its own, as Label Studio does; return the answer's status."""
+    """Send one request; return the answer's status."""
+    return ask(address, path, body)[0]
+
+
+def ask(address: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    """Send one request on a connection of its own, as Label Studio does; return status and body."""
     where = urlsplit(address)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT)
     try:
         headers = {"Content-Type": "application/json"} if body else {}
         connection.request("POST" if body else "GET", path, body, headers)
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        return answer.status, answer.read()
     finally:
         connection.close()
 

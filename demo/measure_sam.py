@@ -125,6 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     seeds = range(HELD_OUT_START, HELD_OUT_START + options.scenes)
     style = SceneStyle(camera=options.camera, appearance=options.appearance)
+    if options.write and (style != SceneStyle() or options.scenes != HELD_OUT_SCENES):
+        parser.error(
+            f"--write takes figures of {HELD_OUT_SCENES} scenes of the plain day alone; leave out --camera, "
+            "--appearance and --scenes."
+        )
     figures = {
         "held_out_scenes": options.scenes,
         "held_out_start_seed": HELD_OUT_START,

@@ -1,12 +1,15 @@
 """What follows a run's end. All of it may happen twice, and the worker's sweep makes up for what did not."""
 
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import structlog
 
 from backend.errors import AppError, QueueUnavailable
+from backend.machine import machine_id
 from backend.queue import EVENTS
 from backend.registry.prelabel import start_wanted_prelabels
 from backend.registry.prune import prune_project
@@ -22,6 +25,13 @@ log = structlog.get_logger(__name__)
 
 # No file takes so long to write.
 _PART_SECONDS = 86_400.0
+# Files that processes of a machine leave, and after how many seconds without a change nobody needs them.
+# Locks of devices are held as long as a run trains, on whichever machine.
+_MARKS = (
+    ("serving-*.mark", 86_400.0),
+    ("embedding-locks/*.lock", 86_400.0),
+    ("devices/*.lock", 30 * 86_400.0),
+)
 
 
 def settle_run(services: Services, run: TrainingRun) -> None:
@@ -49,6 +59,7 @@ def tidy_up(services: Services) -> None:
             prune_project(database, artifacts, project_id, keep=keep)
     with _logged():
         remove_leftovers(services)
+    _remove_marks(services.settings.data_dir)
 
 
 def remove_leftovers(services: Services) -> None:
@@ -63,6 +74,15 @@ def remove_leftovers(services: Services) -> None:
         services.artifacts.delete(run_folder(run_id))
         shutil.rmtree(local / run_id, ignore_errors=True)
     services.artifacts.remove_parts(older_than=_PART_SECONDS)
+
+
+def _remove_marks(data_dir: Path) -> None:
+    """Delete what earlier starts of a machine, each with a name of its own, and killed processes left."""
+    for pattern, seconds in _MARKS:
+        for path in data_dir.glob(pattern):
+            with suppress(OSError):
+                if machine_id() not in path.name and path.stat().st_mtime < time.time() - seconds:
+                    path.unlink()
 
 
 @contextmanager

@@ -57,10 +57,11 @@ def model_in_service(services: Services, project_id: int, target: TrainingTarget
         # On a worker's machine they may be missing still. Weights that cannot be had are no reason to take
         # the project for one without a model: anything would be better than none.
         fetch_weights(_settings_weights(services, config, target))
-        plan = services.pipeline.planner.plan(config)
+        # Not the whole plan: a detector is trained where no SAM can be had as well.
+        tags = services.pipeline.planner.tags(config)
     except LabelConfigError:
         return None  # no weights know these labels yet
-    for tag in plan.tags:
+    for tag in tags:
         if tag.control.name in target.controls and tag.checkpoint.task == target.task:
             return Base(tag.checkpoint)
     return None

@@ -1,22 +1,23 @@
 """Jobs, named by text where they are queued. Each may run twice or be killed at any line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 
 from redis.exceptions import RedisError
 from rq import get_current_job
+from rq.utils import as_text
 from rq.worker import Worker
 
 from backend.alerts.check import judge_projects
 from backend.alerts.delivery import deliver_due
-from backend.entities import JobState
+from backend.inference.weights import resolve_weights
 from backend.labelstudio.project_annotations import ProjectAnnotations
 from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
 from backend.prelabel.work import work_on_job
-from backend.queue import EVENTS
+from backend.queue import EVENTS, QUEUES, TRAIN
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
@@ -24,7 +25,7 @@ from backend.review.sync_request import SYNC_JOB, ask_for_sync
 from backend.review.sync_start import work_on_sync
 from backend.sam.embed_progress import EmbedJobs
 from backend.sam.embed_project import ProjectEmbedding
-from backend.sam.embed_start import EMBED_JOB, queue_embedding
+from backend.sam.embed_start import EMBED_JOB, embed_after_prelabel, queue_embedding
 from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from backend.settings import read_settings
@@ -126,6 +127,15 @@ def prelabel(job_id: str) -> str:
             project_of=lambda project_id: LabelStudioProject(services.label_studio, project_id),
             is_stopping=_stop_signal(services),
         )
+        settings = services.settings
+        if settings.sam_cache_mb:
+            embed_after_prelabel(
+                services.queue,
+                LabelStudioProject(services.label_studio, job.project_id),
+                job.project_id,
+                resolve_weights(settings.sam_model, settings.models_path, confined=False),
+                state=job.state,
+            )
         return job.state
 
 
@@ -134,20 +144,23 @@ def embed_project(project_id: int) -> str | None:
     with _services() as services:
         services.queue.job_started(EMBED_JOB, project_id)
         end, is_stopping = monotonic() + _TURN_SECONDS, _stop_signal(services)
+        jobs, own_queues = EmbedJobs(services.queue.redis), _own_queues(services)
         progress = ProjectEmbedding(
             project_id,
-            jobs=EmbedJobs(services.queue.redis),
+            jobs=jobs,
             project=LabelStudioProject(services.label_studio, project_id),
             embeddings=_task_embeddings(services),
             cache_bytes=services.settings.sam_cache_mb * 2**20,
             pause=Courtesy(services.serving, seconds=_EMBED_PAUSE_SECONDS).pause,
-            # Where nobody else waits it goes on: each turn loads the model anew.
+            # Where nobody else waits for this worker it goes on: each turn loads the model anew.
             is_time_up=lambda: (
-                is_stopping() or (monotonic() > end and any(services.queue.lengths().values()))
+                is_stopping() or (monotonic() > end and _is_anyone_waiting(services, own_queues))
             ),
+            # A job for predictions goes before one for training, and so would this one's next turn for ever.
+            makes_way=lambda: TRAIN in own_queues and _is_anyone_waiting(services, (TRAIN,)),
         ).work()
-        # What waits for Label Studio is left to the sweep, which tries no more often than it looks.
-        if progress is not None and progress.state == JobState.QUEUED and not progress.error:
+        # One that rests is left to the sweep.
+        if progress is not None and project_id in jobs.without_worker():
             queue_embedding(services.queue, project_id)
         return progress.state if progress else None
 
@@ -168,6 +181,18 @@ def _services() -> Iterator[Services]:
         yield services
     finally:
         services.close()
+
+
+def _own_queues(services: Services) -> tuple[str, ...]:
+    """Return the queues of the worker that runs this job; all of them where none does."""
+    worker_key = _worker_key()
+    names = services.queue.redis.hget(worker_key, "queues") if worker_key else None
+    return tuple(as_text(names).split(",")) if names else QUEUES
+
+
+def _is_anyone_waiting(services: Services, queues: Sequence[str]) -> bool:
+    lengths = services.queue.lengths()
+    return any(lengths[name] for name in queues)
 
 
 def _worker_key() -> str | None:

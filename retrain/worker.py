@@ -18,7 +18,7 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, wait_expone
 
 from backend.errors import AppError, QueueUnavailable
 from backend.prelabel.start import queue_waiting_jobs
-from backend.queue import EVENTS, QUEUES, JobQueue
+from backend.queue import EVENTS, PREDICT, QUEUES, JobQueue
 from backend.registry.prelabel import start_wanted_prelabels
 from backend.review.inbox import PROCESS_JOB
 from backend.review.sync_start import SyncSchedule, queue_all_syncs
@@ -41,6 +41,7 @@ _LONG_JOBS_NICE = 10
 # How often somebody looks whether there is anything that people should be told of, or to be deleted.
 _ALERTS_SECONDS = 300.0
 _TIDY_SECONDS = 3600.0
+_TIDY_LIMIT_SECONDS = 3600
 
 
 class _SweepingWorker(Worker):
@@ -124,7 +125,8 @@ class _Keeper:
             self._queue.enqueue_once(EVENTS, ALERTS_JOB)
             self._alerts_due = monotonic() + _ALERTS_SECONDS
         if monotonic() >= self._tidy_due:
-            self._queue.enqueue_once(EVENTS, TIDY_JOB)
+            # Behind nobody's events: it walks through all that ARTIFACT_URL holds.
+            self._queue.enqueue_once(PREDICT, TIDY_JOB, timeout=_TIDY_LIMIT_SECONDS)
             self._tidy_due = monotonic() + _TIDY_SECONDS
 
 

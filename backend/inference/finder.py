@@ -13,9 +13,8 @@ from backend.inference.hygiene import HygieneLimits
 from backend.inference.manager import ModelManager
 from backend.inference.plan import Plan
 from backend.labelstudio.label_config import image_address, takes_masks_of_boxes
-from backend.media.loader import MediaLoader
+from backend.media.loader import MediaLoader, digest_of
 from backend.sam.box_masks import BoxMasks
-from backend.sam.task_embeddings import digest_of
 
 _TOO_LATE = "The request's time was up before this task's turn (PREDICT_TIMEOUT). Ask again, for fewer tasks."
 
@@ -82,9 +81,10 @@ class Finder:
     def _load(self, task: Task, plan: Plan) -> dict[str, _Picture]:
         """Return the task's images by their value in the labeling config."""
         pictures = {}
+        for_sam = {t.control.image_value for t in plan.tags if takes_masks_of_boxes(t.control)}
         for value, control in {tag.control.image_value: tag.control for tag in plan.tags}.items():
             data, image = self._media.load_file(image_address(control, task.data), task_id=task.id)
-            pictures[value] = _Picture(image, digest_of(data) if plan.has_masks_of_boxes else None)
+            pictures[value] = _Picture(image, digest_of(data) if value in for_sam else None)
         return pictures
 
     def _detect(

@@ -11,7 +11,7 @@ from backend.inference.manager import ModelManager
 from backend.inference.weights import resolve_weights
 from backend.labelstudio import label_config
 from backend.labelstudio.label_config_advice import no_common_label, nothing_to_fill
-from backend.sam.output import has_smart_tools, tags_to_fill
+from backend.sam.output import has_smart_tools, prompt_outputs, tags_to_fill
 
 # The version of predictions for a project whose labels no model knows yet.
 UNTRAINED = "untrained"
@@ -142,22 +142,34 @@ class Planner:
             DatabaseUnavailable: the project's champion cannot be looked up.
         """
         controls = label_config.parse_label_config(xml)
-        fillable, is_smart = tags_to_fill(controls), has_smart_tools(controls)
-        is_trained = {control.name: label_config.flag(control, "model_train") for control in fillable}
+        tags = self._tags(controls, project_id)
+        if tags:
+            return self._joined(tags)
+        fillable = tags_to_fill(controls)
+        if any(_is_to_be_trained(control) for control in fillable):
+            return Plan(tags=(), version=UNTRAINED)
+        if has_smart_tools(controls):
+            return Plan(tags=(), version=self._sam_version())
+        others = [control for control in fillable if not control.attributes.get("model_path")]
+        raise LabelConfigError(self._why_nothing(controls, others))
+
+    def tags(self, xml: str, project_id: int | None = None) -> tuple[TagPlan, ...]:
+        """Return what models fill, as `plan` does, where SAM and the version's name do not matter."""
+        return self._tags(label_config.parse_label_config(xml), project_id)
+
+    def _tags(self, controls: Sequence[ControlTag], project_id: int | None) -> tuple[TagPlan, ...]:
+        fillable = tags_to_fill(controls)
         tags = self._by_champion(fillable, project_id)
         for control in fillable:
             if control.name not in tags and control.attributes.get("model_path"):
-                tag = self._named(control, may_be_left=is_trained[control.name])
+                tag = self._named(control, may_be_left=_is_to_be_trained(control))
                 tags |= {control.name: tag} if tag is not None else {}
         others = [c for c in fillable if c.name not in tags and not c.attributes.get("model_path")]
-        tags |= self._by_default(others, is_needed=not tags and not is_smart)
-        if not tags and any(is_trained.values()):
-            return Plan(tags=(), version=UNTRAINED)
-        if not tags and is_smart:
-            return Plan(tags=(), version=self._sam_version())
-        if not tags:
-            raise LabelConfigError(self._why_nothing(controls, others))
-        return self._joined(tuple(tags[control.name] for control in fillable if control.name in tags))
+        # Where SAM makes what a tag holds, no model need do so; what nobody else fills waits for its model,
+        # or the predictions would be stored without it.
+        is_needed = not tags and not all(_is_left_to_sam(control, controls) for control in others)
+        tags |= self._by_default(others, is_needed=is_needed)
+        return tuple(tags[control.name] for control in fillable if control.name in tags)
 
     def _joined(self, tags: tuple[TagPlan, ...]) -> Plan:
         plan = Plan(tags, version="+".join(dict.fromkeys(tag.checkpoint.version for tag in tags)))
@@ -227,3 +239,19 @@ class Planner:
             if checkpoint.task in label_config.model_tasks(control):
                 return no_common_label(control, checkpoint.class_names, checkpoint.path.name)
         return nothing_to_fill(controls, checkpoint.class_names, checkpoint.task)
+
+
+def _is_to_be_trained(control: ControlTag) -> bool:
+    return label_config.flag(control, "model_train")
+
+
+def _is_left_to_sam(control: ControlTag, controls: Sequence[ControlTag]) -> bool:
+    """Tell whether a tag takes the masks of smart tools, and nothing in it asks for a model's."""
+    asks_for_model = (
+        _is_to_be_trained(control)
+        or label_config.takes_masks_of_boxes(control)
+        or bool(control.predicted_values or control.model_indices)
+    )
+    return not asks_for_model and any(
+        control == output for tag in controls for output in prompt_outputs(tag, controls).values()
+    )

@@ -46,6 +46,9 @@ _WHOLE_LIST_CHARS = 400
 # What its list of versions uses between them, or writes differently there.
 _UNREADABLE = frozenset(',"\\/')
 
+# Skipped annotations do not count in it.
+UNLABELLED = TaskFilter("total_annotations", "equal", "Number", 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ListedTask:
@@ -227,9 +230,7 @@ class ProjectTasks:
 
 
 def _conditions(filters: Sequence[TaskFilter], *, only_unlabelled: bool) -> list[TaskFilter]:
-    # Skipped annotations do not count in it.
-    unlabelled = TaskFilter("total_annotations", "equal", "Number", 0)
-    return [*filters, unlabelled] if only_unlabelled else list(filters)
+    return [*filters, UNLABELLED] if only_unlabelled else list(filters)
 
 
 def _explained(error: LabelStudioError, conditions: Sequence[TaskFilter]) -> LabelStudioError:

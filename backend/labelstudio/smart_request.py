@@ -5,7 +5,7 @@ the next answer is made of, and what earlier ones were, is `backend/sam/interact
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from backend.entities import Box, ImageSize, Mask, Point, Region, RotatedBox
 from backend.errors import BadRequest
 from backend.labelstudio.annotated_regions import read_regions
 from backend.labelstudio.annotations import excerpt, storable
+from backend.labelstudio.result_geometry import read_size
 from backend.labelstudio.results import REGION_ID_DIGITS
 from backend.labelstudio.tasks import as_object, parse_task
 from backend.sam.entities import PromptPoint
@@ -22,14 +23,15 @@ Result = Mapping[str, Any]
 
 # More clicks than anybody makes on one thing; each costs the decoder time.
 MOST_POINTS = 64
-# Strokes are decoded one by one, at four bytes a pixel of the whole image.
+# Strokes are decoded one by one, at four bytes a pixel of the whole image, whose size is what the request
+# says it is: so many pixels in all, the default of MEDIA_MAX_MEGAPIXELS.
 _MOST_STROKES = 16
+_MOST_STROKE_PIXELS = 100_000_000
 _LABELS = "labels"
 _KINDS: Mapping[str, Kind] = {
     "keypoint": "keypoint",
     "rectangle": "rectangle",
     "brush": "brush",
-    "bitmask": "brush",
 }
 _EXPECTED = (
     "expected a key point with is_positive, or a rectangle or brush stroke that neither the task nor an "
@@ -43,14 +45,12 @@ _OUR_ID = re.compile(rf"[0-9a-f]{{{REGION_ID_DIGITS}}}")
 class SmartRequest:
     """What the prompts of one request are, all of one kind and label; float pixels.
 
-    `from_name` is the tag that the newest was drawn with, `size` the image as the browser knows it.
-    `prompt_ids` are the prompts' regions, oldest first. A request that clears the suggestions has no kind, no
-    names and no prompts.
+    `size` is the image as the browser knows it. `prompt_ids` are the prompts' regions, oldest first. A
+    request that clears the suggestions has no kind, no names and no prompts.
     """
 
     task_id: int | None
     to_name: str = ""
-    from_name: str = ""
     kind: Kind | None = None
     label: str = ""
     size: ImageSize | None = None
@@ -66,7 +66,7 @@ class SmartRequest:
 
 
 def read_smart_request(
-    context: Mapping[str, Any], task: Mapping[str, Any], *, live: Collection[str] = ()
+    context: Mapping[str, Any], task: Mapping[str, Any], *, live: Callable[[], Collection[str]] = tuple
 ) -> SmartRequest:
     """Return the prompts of a smart tool's request.
 
@@ -77,8 +77,10 @@ def read_smart_request(
     Args:
         context: `params.context` of the request.
         task: The task as sent, with its predictions, annotations and drafts.
-        live: Ids of prompts that were answered lately. A draft is saved every few seconds with the prompts
-            that are on the page, so that these stay prompts though the task's draft holds them.
+        live: Returns the ids of prompts that were answered lately; asked only where the answer depends on
+            it. A draft is saved every few seconds with the prompts that are on the page, so that these stay
+            prompts though the task's draft holds them. Where nothing was answered lately, the newest shape
+            that drafts alone hold is one that was just moved.
 
     Raises:
         BadRequest: no prompts are left, or the request is malformed.
@@ -99,7 +101,6 @@ def read_smart_request(
     return SmartRequest(
         task_id=task_id,
         to_name=_text(prompts[-1].get("to_name")),
-        from_name=storable(newest.control),
         kind=kind,
         label=storable(newest.label),
         size=newest.size,
@@ -110,10 +111,17 @@ def read_smart_request(
     )
 
 
-def _prompts(result: Sequence[object], task: Mapping[str, Any], live: Collection[str]) -> list[Result]:
+def _prompts(
+    result: Sequence[object], task: Mapping[str, Any], live: Callable[[], Collection[str]]
+) -> list[Result]:
     """Return the newest prompt and those of its type, label and image, in order."""
-    held = _ids(task, "predictions") | _ids(task, "annotations") | (_ids(task, "drafts") - set(live))
+    held, drafted = _ids(task, "predictions") | _ids(task, "annotations"), _ids(task, "drafts")
     drawn = [item for item in result if isinstance(item, dict) and _is_prompt(item, held)]
+    if any(_is_doubtful(item, drafted) for item in drawn):
+        known, all_drawn = live(), drawn
+        drawn = [item for item in drawn if not _is_doubtful(item, drafted) or item["id"] in known]
+        if not drawn and not known:
+            drawn = all_drawn[-1:]
     return [item for item in drawn if _mark(item) == _mark(drawn[-1])]
 
 
@@ -124,6 +132,11 @@ def _is_prompt(item: Result, held: set[str]) -> bool:
     if shape == "keypoint":  # only those that a smart tool drew on this page have the mark
         return isinstance(item.get("is_positive"), bool)
     return shape in _KINDS and region_id not in held
+
+
+def _is_doubtful(item: Result, drafted: Collection[str]) -> bool:
+    """Tell whether a draft holds the shape: drawn by hand, or a prompt when the draft was saved."""
+    return _shape(item) != "keypoint" and item["id"] in drafted
 
 
 def _shape(item: Result) -> str:
@@ -151,6 +164,8 @@ def _read(prompts: Sequence[Result], kind: Kind, result: Sequence[object]) -> li
     """
     most = {"keypoint": MOST_POINTS, "rectangle": 1, "brush": _MOST_STROKES}[kind]
     counting = prompts[-most:]
+    if kind == "brush":
+        counting = _within_pixels(counting)
     ids = {item["id"] for item in counting}
     # A region drawn with <Labels> has its label in a result of its own.
     partners = [item for item in result if isinstance(item, dict) and item.get("type") == _LABELS]
@@ -161,6 +176,21 @@ def _read(prompts: Sequence[Result], kind: Kind, result: Sequence[object]) -> li
     if not regions:
         raise BadRequest(f"No prompt can be read. {' '.join(found.problems[:3])}")
     return list(regions.values())
+
+
+def _within_pixels(strokes: Sequence[Result]) -> Sequence[Result]:
+    """Return the newest strokes whose images have few enough pixels in all to be decoded; one at least."""
+    left, start = _MOST_STROKE_PIXELS, len(strokes)
+    while start > 0:
+        try:
+            size = read_size(strokes[start - 1])
+        except BadRequest:  # told, with the others that cannot be read, where it is read
+            size = ImageSize(0, 0)
+        left -= size.width * size.height
+        if left < 0 and start < len(strokes):
+            break
+        start -= 1
+    return strokes[start:]
 
 
 def _points(regions: Iterable[Region], prompts: Sequence[Result]) -> Iterator[PromptPoint]:

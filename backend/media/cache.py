@@ -4,6 +4,7 @@ A cache is a help and never a condition: where it fails, images are fetched, and
 """
 
 import hashlib
+import io
 import os
 import sqlite3
 import threading
@@ -60,13 +61,31 @@ class MediaCache:
             return None
         return data if isinstance(data, bytes) else None
 
+    def digest(self, address: str) -> str | None:
+        """Return the SHA-256 of the image's file as `put` was given it, hexadecimal, if the file is kept.
+
+        It is opened and not read. None also where an earlier version has kept it.
+        """
+        try:
+            found = self._opened().get(_key(address), read=True, tag=True) if not self._is_off else None
+        except diskcache.Timeout as error:
+            self._warn(error)
+            return None
+        except _ERRORS as error:
+            self._switch_off(error)
+            return None
+        file, digest = found or (None, None)
+        if isinstance(file, io.IOBase):
+            file.close()
+        return digest if isinstance(digest, str) else None
+
     def put(self, address: str, data: bytes) -> None:
         """Keep the image's file; the ones kept longest make room for it."""
         if self._is_off or len(data) > self._max_bytes:
             return
         try:
             cache = self._opened()
-            cache.set(_key(address), data, expire=self._max_age)
+            cache.set(_key(address), data, expire=self._max_age, tag=hashlib.sha256(data).hexdigest())
             # `set` takes out ten files at most, which a large one may not fit in place of.
             if cache.volume() > self._max_bytes:
                 cache.cull()

@@ -1,5 +1,7 @@
 """Load one task's image: resolve, read from the cache or fetch, decode."""
 
+import hashlib
+
 from backend.entities import Image
 from backend.errors import MediaError
 from backend.media.cache import MediaCache
@@ -34,42 +36,44 @@ class MediaLoader:
 
     def load_file(self, value: object, *, task_id: int | None) -> tuple[bytes, Image]:
         """Return the image's file as it came, with what `load` returns; it raises the same."""
-        if is_data_uri(value):
-            data = self.read_file(value, task_id=task_id)
-            return data, self.decode(data)
+        if isinstance(value, str) and is_data_uri(value):
+            data = self._read_inline(value)
+            return data, self._decode(data)
         source = self._resolve(value, task_id)
         kept = self._kept(source)
         if kept is not None:
             try:
-                return kept, self.decode(kept)
+                return kept, self._decode(kept)
             except MediaError:
                 pass  # only what could be decoded was kept, so the disk changed it: fetch it anew
         return self._fetch(source)
 
-    def read_file(self, value: object, *, task_id: int | None) -> bytes:
-        """Return the image's file alone, which takes no decoding where it is kept; it raises as `load`.
+    def digest(self, value: object, *, task_id: int | None) -> str | None:
+        """Return the SHA-256 of the image's file, hexadecimal; None where that takes fetching it.
 
-        A kept file that the disk has changed is returned too: `decode` refuses it, `load_file` mends it.
+        It is that of the file as it was fetched: one that changes where it lies is known by its old digest as
+        long as it is kept. Raises as `load` does.
         """
         if isinstance(value, str) and is_data_uri(value):
-            return read_data_uri(value, max_bytes=self._fetcher.limits.max_bytes)
+            return digest_of(self._read_inline(value))
         source = self._resolve(value, task_id)
+        known = self._cache.digest(source.url) if self._cache else None
+        if known is not None:
+            return known
         kept = self._kept(source)
-        return self._fetch(source)[0] if kept is None else kept
-
-    def decode(self, data: bytes) -> Image:
-        """Return what `load` returns for a file.
-
-        Raises:
-            MediaError: it is no image, or too large.
-        """
-        return decode_image(data, max_pixels=self._max_pixels)
+        return None if kept is None else digest_of(kept)
 
     def close(self) -> None:
         """Close the connections."""
         self._fetcher.close()
         if self._cache:
             self._cache.close()
+
+    def _read_inline(self, value: str) -> bytes:
+        return read_data_uri(value, max_bytes=self._fetcher.limits.max_bytes)
+
+    def _decode(self, data: bytes) -> Image:
+        return decode_image(data, max_pixels=self._max_pixels)
 
     def _resolve(self, value: object, task_id: int | None) -> Source:
         return resolve_source(value, label_studio_url=self._label_studio_url, task_id=task_id)
@@ -81,7 +85,12 @@ class MediaLoader:
 
     def _fetch(self, source: Source) -> tuple[bytes, Image]:
         data = self._fetcher.fetch(source)
-        image = self.decode(data)
+        image = self._decode(data)
         if self._cache:
             self._cache.put(source.url, data)
         return data, image
+
+
+def digest_of(data: bytes) -> str:
+    """Return by which digest an image's file is known: its SHA-256, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

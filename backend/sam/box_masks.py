@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from time import monotonic
 
 import numpy as np
 
@@ -47,7 +48,8 @@ class BoxMasks:
             digest: SHA-256 of its file's bytes, hexadecimal.
             boxes: In pixels of the image.
             fill_holes: Fill every hole, not only small ones.
-            timeout: Seconds to wait for other images; None: as long as it takes.
+            timeout: Seconds to wait for other images and for people who click, not counting the encoding of
+                this one; None: as long as it takes.
 
         Raises:
             ModelError: SAM's weights are missing, or cannot be loaded.
@@ -59,12 +61,16 @@ class BoxMasks:
         masks = [_EMPTY] * len(boxes)
         if not prompts:
             return masks
-        if not self._turn.acquire(timeout=-1 if timeout is None else timeout):
+        end = None if timeout is None else monotonic() + timeout
+        # Not within the turn: it may be fetched first.
+        engine = self._holder.engine()
+        left = None if end is None else max(0.0, end - monotonic())
+        if not self._turn.acquire(timeout=-1 if left is None else left):
             raise TimeoutError
         try:
-            engine = self._holder.engine()
+            left = None if end is None else max(0.0, end - monotonic())
             # Somebody may be waiting for the answer to a click.
-            embedding = self._embeddings.get(engine, digest, lambda: image, is_urgent=False)
+            embedding = self._embeddings.get(engine, digest, lambda: image, is_urgent=False, timeout=left)
             found = engine.segment(embedding, list(prompts.values()))
         finally:
             self._turn.release()

@@ -4,7 +4,7 @@ The embeddings themselves are what must not be lost; where this is, a job that b
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ _UNFINISHED = "embed:unfinished"
 _UNFINISHED_SECONDS, _ENDED_SECONDS = 30 * 86_400, 86_400
 _LEASE_SECONDS = 30
 _MOST_REASONS = 5
+_CANCEL = "is_cancel_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ class EmbedJobs:
         self._redis: Any = redis  # its annotations are those of the asynchronous client as well
 
     def begin(self, project_id: int) -> bool:
-        """Begin a pass at the first task; False where one is unfinished, which goes on."""
+        """Begin a pass at the first task; False where one is unfinished, which goes on.
+
+        One that was to be cancelled and has not come to it goes on as well.
+        """
+        with _translated():
+            self._redis.hdel(_key(project_id), _CANCEL)
+        # Only then looked at: a pass that ended before this is begun anew, any other does not end by it.
         found = self.get(project_id)
         if found is not None and found.state not in ENDS:
             return False
@@ -81,10 +88,10 @@ class EmbedJobs:
         return _to_entity(project_id, {k.decode(): v.decode() for k, v in row.items()}) if row else None
 
     def without_worker(self) -> list[int]:
-        """Return the projects whose pass is unfinished and nobody's, by id."""
+        """Return the projects whose pass is unfinished, nobody's, and not to rest, by id."""
         with _translated():
             ids = sorted(int(member) for member in self._redis.smembers(_UNFINISHED))
-            return [project_id for project_id in ids if not self._redis.exists(_lease(project_id))]
+            return [i for i in ids if not self._redis.exists(_lease(i), _rest(i))]
 
     def ask_to_cancel(self, project_id: int) -> bool:
         """Have the pass ended before its next task; False where none is unfinished."""
@@ -92,7 +99,7 @@ class EmbedJobs:
         if found is None or found.state in ENDS:
             return False
         with _translated(), self._redis.pipeline() as pipe:
-            _store(pipe, project_id, {"is_cancel_asked": 1})
+            _store(pipe, project_id, {_CANCEL: 1})
             pipe.execute()
         if found.state == JobState.QUEUED:
             try:  # nobody need come to end what nobody works on
@@ -140,35 +147,65 @@ class EmbedJobs:
         )
         return self.get(before.project_id) or before
 
-    def release(self, project_id: int, *, owner: str, error: str = "") -> None:
-        """Give the unfinished pass back; `error` says what it waits for, if not for its next turn."""
+    def release(self, project_id: int, *, owner: str, error: str = "", rest_seconds: int = 0) -> None:
+        """Give the unfinished pass back.
+
+        Args:
+            project_id: Label Studio's.
+            owner: Who works on it.
+            error: What it waits for, if not for its next turn.
+            rest_seconds: For so long `without_worker` leaves it out.
+        """
 
         def change(pipe: Pipeline) -> None:
             _store(pipe, project_id, {"state": JobState.QUEUED, "error": error, "stalls": 0})
+            if rest_seconds:
+                pipe.set(_rest(project_id), 1, ex=rest_seconds)
             pipe.delete(_lease(project_id))
 
         self._change(project_id, owner, change)
+
+    def cancel(self, project_id: int, *, owner: str) -> bool:
+        """End the pass that is to be cancelled; False where somebody has begun it again meanwhile."""
+        is_asked = False
+
+        def change(pipe: Pipeline) -> None:
+            if is_asked:
+                _end(pipe, project_id, JobState.CANCELLED)
+
+        def look(pipe: Any) -> None:
+            nonlocal is_asked
+            is_asked = bool(pipe.hexists(_key(project_id), _CANCEL))
+
+        self._change(project_id, owner, change, look)
+        return is_asked
 
     def end(self, project_id: int, state: JobState, *, owner: str, error: str = "") -> None:
         """Note how the pass ended."""
 
-        def change(pipe: Pipeline) -> None:
-            _store(pipe, project_id, {"state": state, "error": error}, seconds=_ENDED_SECONDS)
-            pipe.srem(_UNFINISHED, project_id)
-            pipe.delete(_lease(project_id))
+        self._change(project_id, owner, lambda pipe: _end(pipe, project_id, state, error))
 
-        self._change(project_id, owner, change)
+    def _change(
+        self, project_id: int, owner: str, change: Any, look: Callable[[Any], None] = lambda _: None
+    ) -> None:
+        """Change the pass in one step with the look at its lease, and at what `look` does."""
 
-    def _change(self, project_id: int, owner: str, change: Any) -> None:
         def apply(pipe: Any) -> None:
             if pipe.get(_lease(project_id)) != owner.encode():
                 raise LeaseLost(f"the embeddings of project {project_id}")
+            look(pipe)
             pipe.multi()
             change(pipe)
 
         with _translated():
             # Tried again where the lease changes hands meanwhile, and then lost.
-            self._redis.transaction(apply, _lease(project_id))
+            self._redis.transaction(apply, _lease(project_id), _key(project_id))
+
+
+def _end(pipe: Any, project_id: int, state: JobState, error: str = "") -> None:
+    _store(pipe, project_id, {"state": state, "error": error}, seconds=_ENDED_SECONDS)
+    pipe.srem(_UNFINISHED, project_id)
+    pipe.delete(_lease(project_id))
 
 
 def _store(pipe: Any, project_id: int, values: Any, *, seconds: int = _UNFINISHED_SECONDS) -> None:
@@ -186,7 +223,7 @@ def _to_entity(project_id: int, row: dict[str, str]) -> EmbedProgress:
         reasons=tuple(json.loads(row.get("reasons", "[]"))),
         note=row.get("note", ""),
         error=row.get("error", ""),
-        is_cancel_asked="is_cancel_asked" in row,
+        is_cancel_asked=_CANCEL in row,
         **numbers,
     )
 
@@ -197,6 +234,10 @@ def _key(project_id: int) -> str:
 
 def _lease(project_id: int) -> str:
     return f"embed:{project_id}:worker"
+
+
+def _rest(project_id: int) -> str:
+    return f"embed:{project_id}:rest"
 
 
 @contextmanager

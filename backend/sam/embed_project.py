@@ -25,6 +25,9 @@ PAGE = 100
 # A process that dies again and again before it finishes a task, for want of memory perhaps.
 _MOST_STALLS = 5
 _BEAT_SECONDS = 10.0
+# After so long a pass asks again for what was away. One that made way comes back: whoever it made way for has
+# begun by then.
+_REST_SECONDS = 60
 
 
 class ProjectEmbedding:
@@ -38,6 +41,7 @@ class ProjectEmbedding:
         cache_bytes: SAM_CACHE_MB in bytes.
         pause: Called before each task; lets serving go first.
         is_time_up: Asked after each task.
+        makes_way: Whether others should have their turn first; then the pass rests for a while.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class ProjectEmbedding:
         cache_bytes: int,
         pause: Callable[[], None],
         is_time_up: Callable[[], bool],
+        makes_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self._project_id = project_id
         self._jobs = jobs
@@ -58,6 +63,7 @@ class ProjectEmbedding:
         self._cache_bytes = cache_bytes
         self._pause = pause
         self._is_time_up = is_time_up
+        self._makes_way = makes_way
         self._owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
 
     def work(self) -> EmbedProgress | None:
@@ -84,8 +90,7 @@ class ProjectEmbedding:
         return self._jobs.get(self._project_id)
 
     def _run(self, progress: EmbedProgress) -> None:
-        if progress.is_cancel_asked:
-            self._jobs.end(self._project_id, JobState.CANCELLED, owner=self._owner)
+        if self._is_cancelled(progress):
             return
         if progress.stalls > _MOST_STALLS:
             raise ModelError(
@@ -103,15 +108,18 @@ class ProjectEmbedding:
             for item in page:
                 self._pause()
                 progress = self._embed(item.task, images, progress)
-                if progress.is_cancel_asked:
-                    self._jobs.end(self._project_id, JobState.CANCELLED, owner=self._owner)
+                if self._is_cancelled(progress):
                     return
                 if self._is_time_up():
-                    self._jobs.release(self._project_id, owner=self._owner)
+                    rest = _REST_SECONDS if self._makes_way() else 0
+                    self._jobs.release(self._project_id, owner=self._owner, rest_seconds=rest)
                     return
             if len(page) < PAGE:
                 self._jobs.end(self._project_id, JobState.DONE, owner=self._owner)
                 return
+
+    def _is_cancelled(self, progress: EmbedProgress) -> bool:
+        return progress.is_cancel_asked and self._jobs.cancel(self._project_id, owner=self._owner)
 
     @contextmanager
     def _heartbeat(self) -> Iterator[None]:
@@ -169,7 +177,9 @@ class ProjectEmbedding:
         )
         try:
             if may_work_later:
-                self._jobs.release(self._project_id, owner=self._owner, error=message)
+                self._jobs.release(
+                    self._project_id, owner=self._owner, error=message, rest_seconds=_REST_SECONDS
+                )
             else:
                 self._jobs.end(self._project_id, JobState.FAILED, owner=self._owner, error=message)
         except LeaseLost:

@@ -1,5 +1,7 @@
 """Ask for a project's images to be encoded. Apart from the work itself, so that the server imports little."""
 
+from pathlib import Path
+
 import structlog
 
 from backend.entities import JobState
@@ -9,7 +11,6 @@ from backend.prelabel.project import Project
 from backend.queue import PREDICT, JobQueue
 from backend.sam.embed_progress import EmbedJobs
 from backend.sam.output import has_smart_tools
-from backend.sam.task_embeddings import EngineHolder
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ def queue_embedding(queue: JobQueue, project_id: int) -> None:
 
 
 def queue_waiting_embeddings(queue: JobQueue) -> None:
-    """Queue the passes that no living process works on: those of a killed worker, or that wait.
+    """Queue the passes that no living process works on, unless they rest: of a killed worker, or that wait.
 
     Raises:
         QueueUnavailable: Redis does not answer.
@@ -47,18 +48,24 @@ def queue_waiting_embeddings(queue: JobQueue) -> None:
 
 
 def embed_after_prelabel(
-    queue: JobQueue, project: Project, project_id: int, holder: EngineHolder, *, state: JobState
+    queue: JobQueue, project: Project, project_id: int, weights: Path, *, state: JobState
 ) -> None:
     """Have the images of a project encoded whose pre-labelling is done, if its annotators use smart tools.
 
     Only where SAM's weights are there already: who never clicked must not have them fetched. What is in the
     way is logged, and harms nobody.
+
+    Args:
+        queue: Brings the pass to a worker.
+        project: Label Studio's side of it.
+        project_id: Label Studio's.
+        weights: SAM's file.
+        state: The pre-labelling job's.
     """
-    if state != JobState.DONE:
+    if state != JobState.DONE or not weights.is_file():
         return
     try:
         if has_smart_tools(parse_label_config(project.label_config())):
-            holder.key()
             start_embedding(queue, project_id)
     except QueueUnavailable as error:
         log.warning("embedding_not_queued", project=project_id, detail=error.message)

@@ -5,6 +5,7 @@ a while, and the log says so once.
 """
 
 import io
+import math
 import threading
 import zipfile
 from collections.abc import Callable
@@ -112,7 +113,7 @@ class EmbeddingFiles:
         name = _name_of(key, digest)
         data = _pack(embedding, name)
         try:
-            self._store.put_bytes(data, name)
+            self._store.put_bytes(data, name, is_durable=False)
         except ArtifactError as error:
             self._writing.failed(error)
             return
@@ -202,12 +203,12 @@ def _pack(embedding: Embedding, name: str) -> bytes:
 
 def _unpack(data: bytes, name: str) -> Embedding:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
         # The zip's own check sums first: numpy would look into damaged headers before it came to them.
-        is_sound = (
-            all(e.compress_type == zipfile.ZIP_STORED for e in archive.infolist()) and not archive.testzip()
-        )
-    if not is_sound:
-        raise ValueError("its check sums are wrong")
+        if not all(e.compress_type == zipfile.ZIP_STORED for e in entries) or archive.testzip():
+            raise ValueError("its check sums are wrong")
+        for entry in entries:
+            _check_length(archive, entry)
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         features, size = arrays["features"], arrays["size"]
         if str(arrays["name"]) != name:
@@ -215,3 +216,15 @@ def _unpack(data: bytes, name: str) -> Embedding:
     if features.dtype != np.float16 or features.ndim != 3 or size.shape != (2,):
         raise ValueError(f"it holds {features.dtype} of shape {features.shape}, expected float16 (C, h, w)")
     return Embedding(features, ImageSize(int(size[0]), int(size[1])))
+
+
+def _check_length(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Make sure that an array is as long as its header says: numpy sets aside what that asks for."""
+    with archive.open(entry) as file:
+        if np.lib.format.read_magic(file) != (1, 0):  # type: ignore[no-untyped-call]
+            raise ValueError(f"{entry.filename} has a header that is not ours")
+        header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+        shape, _, dtype = header
+        expected, found = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+    if expected != found:
+        raise ValueError(f"{entry.filename} holds {found} bytes, and its header says {expected}")

@@ -127,18 +127,10 @@ class TorchSam:
         except pickle.UnpicklingError as error:
             # torch's own words advise to run what the file names.
             raise ModelError(f"{path.name} holds more than tensors, or none. {_EXPECTED}") from error
-        # What a file of unknown origin holds may have any shape.
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            AssertionError,
-            ArithmeticError,
-            OSError,
-            EOFError,
-        ) as error:
+        # The boundary of third-party code that takes apart a file of unknown origin: what that holds may make
+        # it fail in any way.
+        except Exception as error:
+            log.warning("sam_unreadable", path=str(path), error=repr(error)[:200])
             raise ModelError(
                 f"{path.name} cannot be read as a SAM: {_first_line(error)} {_EXPECTED}"
             ) from error

@@ -6,7 +6,7 @@ logits of the whole square, and only the part where something is inside is ever 
 """
 
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import ceil
 
 import cv2
 import numpy as np
@@ -16,6 +16,8 @@ from backend.sam.entities import Logits
 
 # By how much segment_anything moves the threshold to see how far a mask depends on it.
 _STABILITY_OFFSET = 1.0
+# Among so many places one lies within a 60th of a pixel of where it should, whatever the image's side.
+_SEEK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ def cut_out(logits: Logits, frame: InputFrame) -> Mask:
     columns = _window(x, x + width, frame.width, frame.size.width)
     rows = _window(y, y + height, frame.height, frame.size.height)
     part = covered[rows.start : rows.end, columns.start : columns.end]
-    shape = (columns.full_length, rows.full_length)
-    pixels = cv2.resize(part, shape, interpolation=cv2.INTER_LINEAR) > 0
+    # By gains and not to a size, which would be rounded, and stretch the part.
+    pixels = cv2.resize(part, None, fx=columns.gain, fy=rows.gain, interpolation=cv2.INTER_LINEAR) > 0
     x, y, width, height = cv2.boundingRect(pixels.view(np.uint8))
     # A copy: what is cut out should not hold the window in memory.
     cut = pixels[y : y + height, x : x + width].copy()
@@ -94,26 +96,24 @@ def stability(logits: Logits, frame: InputFrame) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A part of the input, `start` to `end`, and the part of the image that it covers to the pixel."""
+    """A part of the input, `start` to `end`; it begins on the image at `full_start`, `gain` times as long."""
 
     start: int
     end: int
     full_start: int
-    full_length: int
+    gain: float
 
 
 def _window(first: int, end: int, length: int, full_length: int) -> _Window:
-    """Return the least window about `first` to `end` of one side of the input that can be resized by itself.
+    """Return a window about `first` to `end` of one side of the input that can be resized by itself.
 
-    Its ends must be whole pixels on the image too, or it would come out shifted. There is one more pixel to
-    each side, so that what resizing takes to lie beyond the window's ends does not matter.
+    Its start must be a whole pixel on the image too, or what is resized would come out shifted: of the few
+    places before `first`, the one that is most nearly so. There is at least one more pixel to each side, so
+    that what resizing takes to lie beyond the window's ends does not matter.
     """
-    blocks = gcd(length, full_length)
-    block, full_block = length // blocks, full_length // blocks
-    first_block, end_block = max(first - 1, 0) // block, -(-min(end + 1, length) // block)
-    return _Window(
-        start=first_block * block,
-        end=end_block * block,
-        full_start=first_block * full_block,
-        full_length=(end_block - first_block) * full_block,
-    )
+    gain = full_length / length
+    if gain <= 1:  # an image that is smaller than the input, of which a part may be less than a pixel
+        return _Window(0, length, 0, gain)
+    places = range(max(first - _SEEK, 0), max(first - 1, 0) + 1)
+    start = min(places, key=lambda place: abs(place * gain - round(place * gain)))
+    return _Window(start, min(end + 1, length), round(start * gain), gain)

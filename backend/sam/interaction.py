@@ -6,7 +6,7 @@ the region id of the answer before where it is about the same thing, for the bro
 suggestion in place, and another id where it is not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -48,11 +48,17 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interaction:
-    """What is remembered between two requests: the thing, and the last answer. `logits` are the answer's."""
+    """What is remembered between two requests: the thing, and the last answer.
+
+    `logits` are the answer's; None where prompts that it came from no longer count. `engine` is the key of
+    the engine that made them, `size` the image's.
+    """
 
     thing: Thing
     mask: Mask
-    logits: Logits
+    logits: Logits | None
+    engine: str
+    size: ImageSize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,10 +80,11 @@ class Step:
 
 
 def next_step(
-    previous: Interaction | None,
+    previous: Sequence[Interaction],
     request: SmartRequest,
     *,
     project_id: int | None,
+    engine: str,
     side: int,
     alone: Callable[[PromptPoint], FoundMask],
 ) -> Step | None:
@@ -86,33 +93,72 @@ def next_step(
     That is a request that clears, and negative points alone with no mask to take from.
 
     Args:
-        previous: The interaction before on this image with this label, if it is not long ago.
-        request: What came.
+        previous: The interactions before on this image with this label that are not long ago, oldest first.
+            Those on an image of another size are left out.
+        request: What came, in pixels of the encoded image.
         project_id: The project, for the region's id.
-        side: Of the engine's logits; others, of an engine before, are not given to it.
+        engine: The engine's key; it is not given logits of another one.
+        side: Of the engine's logits.
         alone: Returns the mask of one positive point; asked only where the answer depends on it.
     """
     if request.kind is None or request.size is None:
         return None
-    is_shared = previous is not None and not set(previous.thing.prompt_ids).isdisjoint(request.prompt_ids)
+    known = [one for one in reversed(previous) if one.size == request.size]
+    before = next((one for one in known if _has_prompt_of(request, one.thing)), None)
     new_id = _new_id(project_id, request)
     if request.kind != "keypoint":
         box, drawn, logits = _drawn(request, request.size, side)
         thing = Thing(new_id, request.prompt_ids, {}, request.prompt_ids, drawn, box)
-        return Step(_moved(thing, previous.thing) if previous and is_shared else thing, logits)
+        return Step(_moved(thing, before.thing) if before else thing, logits)
     clicks = dict(zip(request.prompt_ids, request.points, strict=True))
-    anew = Thing(new_id, request.prompt_ids, clicks)
     found = None
-    if previous is not None and not is_shared and len(clicks) == 1:
-        [click] = request.points
-        if not click.is_positive or _is_on(click, previous.mask):
-            is_shared = True
-        else:
-            found = alone(click)
-            is_shared = _is_same_thing(found.mask, previous.mask)
-    if previous is not None and is_shared:
-        return _continued(previous, clicks, side)
-    return Step(anew, found=found) if any(point.is_positive for point in request.points) else None
+    if before is None and len(clicks) == 1:
+        # Half a cell of the logits: nearer to the edge than it is known.
+        reach = max(request.size.width, request.size.height) / side / 2
+        before, found = _meant(request.points[0], known, reach, alone)
+    if before is not None:
+        return _continued(before, clicks, engine, side)
+    anew = Thing(new_id, request.prompt_ids, clicks)
+    return Step(anew, found=found) if _has_positive(clicks) else None
+
+
+def without_page(last: Interaction) -> Interaction | None:
+    """Return what is left of an interaction when its prompts on the page are taken away; None: nothing."""
+    thing, page = last.thing, set(last.thing.page_ids)
+    clicks = {name: click for name, click in thing.clicks.items() if name not in page}
+    thing = replace(thing, page_ids=(), clicks=clicks)
+    if not page.isdisjoint(thing.drawn_ids):
+        thing = replace(thing, drawn_ids=(), drawn=(), box=None)
+    if not thing.box and not thing.drawn and not _has_positive(clicks):
+        return None
+    return replace(last, thing=thing, logits=None)
+
+
+def _has_prompt_of(request: SmartRequest, thing: Thing) -> bool:
+    return not set(thing.prompt_ids).isdisjoint(request.prompt_ids)
+
+
+def _meant(
+    click: PromptPoint,
+    known: Sequence[Interaction],
+    reach: float,
+    alone: Callable[[PromptPoint], FoundMask],
+) -> tuple[Interaction | None, FoundMask | None]:
+    """Return which of the interactions, newest first, a click on its own is about; None: about none of them.
+
+    With it comes what the click alone finds, where that was asked and is the answer.
+    """
+    on = next((one for one in known if _is_on(click, one.mask)), None)
+    if on is None and click.is_positive:
+        on = next((one for one in known if _is_on(click, one.mask, reach)), None)
+    if on is not None or not known:
+        return on, None
+    if not click.is_positive:
+        return known[0], None
+    found = alone(click)
+    shares = [_share(found.mask, one.mask) for one in known]
+    best = shares.index(max(shares))
+    return (known[best], None) if shares[best] >= _SAME_THING else (None, found)
 
 
 def _new_id(project_id: int | None, request: SmartRequest) -> str:
@@ -145,7 +191,7 @@ def _moved(thing: Thing, before: Thing) -> Thing:
     return replace(thing, region_id=before.region_id, clicks=kept)
 
 
-def _continued(previous: Interaction, came: Mapping[str, PromptPoint], side: int) -> Step | None:
+def _continued(previous: Interaction, came: Mapping[str, PromptPoint], engine: str, side: int) -> Step | None:
     """Return the step after more clicks, or after one was moved or taken away.
 
     Of clicks that have gone from the page since the last request, those before a new one were accepted with
@@ -155,25 +201,39 @@ def _continued(previous: Interaction, came: Mapping[str, PromptPoint], side: int
     is_more = not came.keys() <= before.clicks.keys()
     deleted = set() if is_more else set(before.page_ids) - came.keys()
     stayed = {name: click for name, click in before.clicks.items() if name not in deleted}
-    clicks = dict([*{**stayed, **came}.items()][-MOST_POINTS:])
+    clicks = _newest({**stayed, **came})
     thing = replace(before, page_ids=tuple(came), clicks=clicks)
     # The last answer holds a click that was moved or taken away, so it is no start for the next one.
-    is_refining = before.clicks.items() <= clicks.items() and previous.logits.shape == (side, side)
+    logits = previous.logits
+    is_ours = logits is not None and previous.engine == engine and logits.shape == (side, side)
+    is_refining = is_ours and before.clicks.items() <= clicks.items()
     if not is_refining and not thing.box and not thing.drawn and not _has_positive(clicks):
         return None
-    return Step(thing, previous.logits if is_refining else None)
+    return Step(thing, logits if is_refining else None)
+
+
+def _newest(clicks: dict[str, PromptPoint]) -> dict[str, PromptPoint]:
+    """Return as many clicks as an engine is given, and the oldest positive one among them.
+
+    That one says what the thing is.
+    """
+    kept = [*clicks.items()][-MOST_POINTS:]
+    first = next((item for item in clicks.items() if item[1].is_positive), None)
+    return dict(kept if first is None or first in kept else [first, *kept[1:]])
 
 
 def _has_positive(clicks: Mapping[str, PromptPoint]) -> bool:
     return any(click.is_positive for click in clicks.values())
 
 
-def _is_on(point: PromptPoint, mask: Mask) -> bool:
-    height, width = mask.pixels.shape
-    x, y = int(point.x) - mask.x, int(point.y) - mask.y
-    return 0 <= x < width and 0 <= y < height and bool(mask.pixels[y, x])
+def _is_on(point: PromptPoint, mask: Mask, reach: float = 0.0) -> bool:
+    """Tell whether a pixel of the mask lies within `reach` pixels of the point, across and down."""
+    top, bottom = (max(int(point.y + step) - mask.y, 0) for step in (-reach, reach + 1))
+    left, right = (max(int(point.x + step) - mask.x, 0) for step in (-reach, reach + 1))
+    return bool(mask.pixels[top:bottom, left:right].any())
 
 
-def _is_same_thing(one: Mask, other: Mask) -> bool:
+def _share(one: Mask, other: Mask) -> float:
+    """Return how much of the smaller mask the two share, in [0, 1]; 0 where one is empty."""
     smaller = min(np.count_nonzero(one.pixels), np.count_nonzero(other.pixels))
-    return smaller > 0 and overlap_pixels(one, other) >= _SAME_THING * smaller
+    return overlap_pixels(one, other) / smaller if smaller else 0.0

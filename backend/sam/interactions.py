@@ -4,35 +4,56 @@ It is a help and never a condition: without it each click stands alone, and the 
 """
 
 import json
-import struct
 import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.entities import Box, Mask
 from backend.labelstudio.smart_request import SmartRequest
-from backend.sam.entities import PromptPoint
-from backend.sam.interaction import Interaction, Thing
+from backend.sam.interaction import Interaction, without_page
+from backend.sam.interaction_bytes import DAMAGE, from_bytes, to_bytes
 
 log = structlog.get_logger(__name__)
 
 # Part of every key: what an earlier release wrote is not found, and gone soon.
-_FORMAT = 1
+_FORMAT = 2
+# Things of one label that an annotator goes back to; each is read at every click.
+_MOST_THINGS = 4
 # No click waits for a Redis that was away a moment ago.
 _PAUSE_SECONDS = 10.0
-_HEAD = struct.Struct(">I")
-_FAST = 1
-_DAMAGE = (zlib.error, struct.error, ValueError, TypeError, KeyError)
+_TURN = b"turn"
+# Writes things, and takes some away, unless a request that came later has written. What it wrote last is
+# where the page's prompts are, so that its key is noted.
+_WRITE = """
+if tonumber(redis.call('HGET', KEYS[1], 'turn') or '0') > tonumber(ARGV[1]) then return 0 end
+for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+redis.call('HSET', KEYS[1], 'turn', ARGV[1])
+if ARGV[4] == '' then redis.call('DEL', KEYS[2]) else
+  redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+  redis.call('SET', KEYS[2], KEYS[1], 'PX', ARGV[2])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of a task's label when a request comes: its last things, oldest first.
+
+    `turn` is when the request came, by Redis' own clock: what a later one has written is never replaced.
+    """
+
+    turn: int = 0
+    interactions: tuple[Interaction, ...] = ()
 
 
 class Interactions:
-    """The last interaction of each task, image tag and label; safe for any number of threads and processes.
+    """The last interactions of each task, image tag and label; safe for any number of threads and processes.
 
     Nothing is sent until the first call, and no method raises.
 
@@ -54,44 +75,97 @@ class Interactions:
         members = self._ask(task_id, lambda: self._redis.smembers(_prompts_key(project_id, task_id)))
         return frozenset(member.decode(errors="replace") for member in members or ())
 
-    def recall(self, project_id: int | None, request: SmartRequest) -> Interaction | None:
-        """Return the last interaction on the request's image with its label; None where there is none."""
-        key = _key(project_id, request)
-        value = self._ask(request.task_id, lambda: self._redis.get(key))
-        if not isinstance(value, bytes):
-            return None
-        try:
-            return _read(value)
-        except _DAMAGE as error:
-            log.warning("interaction_damaged", task=request.task_id, reason=str(error))
-            return None
+    def recall(self, project_id: int | None, request: SmartRequest) -> Memory:
+        """Return the last interactions on the request's image with its label; to be asked when it comes."""
+        return self._read(request.task_id, _key(project_id, request))
 
-    def remember(self, project_id: int | None, request: SmartRequest, interaction: Interaction) -> None:
-        """Keep what the next request on the same image with the same label is seen against."""
+    def remember(
+        self, project_id: int | None, request: SmartRequest, memory: Memory, interaction: Interaction
+    ) -> None:
+        """Keep what the next request on the same image with the same label is seen against.
+
+        Args:
+            project_id: The project.
+            request: What came.
+            memory: As it was recalled when the request came.
+            interaction: The answer.
+        """
         if not self._milliseconds or request.task_id is None:
             return
+        name = interaction.thing.region_id
+        others = [one.thing.region_id for one in memory.interactions if one.thing.region_id != name]
         key, task = _key(project_id, request), (project_id, request.task_id)
-        value = _write(interaction)
+        # Before Redis is asked: that this takes its time should hold up nobody there.
+        value = to_bytes(interaction, memory.turn)
 
         def write() -> None:
             with self._redis.pipeline() as pipe:
-                pipe.set(key, value, px=self._milliseconds)
-                pipe.sadd(_index_key(*task), key)
-                pipe.pexpire(_index_key(*task), self._milliseconds)
+                self._put(pipe, key, task, memory.turn, name, value, others[: 1 - _MOST_THINGS])
                 pipe.sadd(_prompts_key(*task), *interaction.thing.prompt_ids)
                 pipe.pexpire(_prompts_key(*task), self._milliseconds)
                 pipe.execute()
 
         self._ask(request.task_id, write)
 
-    def forget(self, project_id: int | None, task_id: int | None) -> None:
-        """Forget a task's interactions: a request that clears does not say of which label."""
+    def clear(self, project_id: int | None, task_id: int | None) -> None:
+        """Forget the prompts on the page of a task, with all that came of them alone.
 
-        def delete() -> None:
-            index, prompts = _index_key(project_id, task_id), _prompts_key(project_id, task_id)
-            self._redis.delete(*self._redis.smembers(index), index, prompts)
+        A request that clears does not say of which label. Those that were answered last are on the page, and
+        only they: of the things before, people have accepted the masks.
+        """
+        task = (project_id, task_id)
+        key = self._ask(task_id, lambda: self._redis.get(_last_key(*task)))
+        if not isinstance(key, bytes):
+            return
+        memory = self._read(task_id, key.decode(errors="replace"))
+        if not memory.interactions:
+            return
+        last = memory.interactions[-1]
+        left, name = without_page(last), last.thing.region_id
+        value = to_bytes(left, memory.turn) if left else b""
 
-        self._ask(task_id, delete)
+        def write() -> None:
+            with self._redis.pipeline() as pipe:
+                self._put(pipe, key, task, memory.turn, name, value, () if left else (name,))
+                if last.thing.page_ids:
+                    pipe.srem(_prompts_key(*task), *last.thing.page_ids)
+                pipe.delete(_last_key(*task))
+                pipe.execute()
+
+        self._ask(task_id, write)
+
+    def _put(
+        self,
+        pipe: Any,
+        key: str | bytes,
+        task: tuple[int | None, int | None],
+        turn: int,
+        name: str,
+        value: bytes,
+        dropped: Iterable[str],
+    ) -> None:
+        pipe.eval(_WRITE, 2, key, _last_key(*task), turn, self._milliseconds, name, value, *dropped)
+
+    def _read(self, task_id: int | None, key: str) -> Memory:
+        def read() -> Any:
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.time()
+                pipe.hgetall(key)
+                return pipe.execute()
+
+        found = self._ask(task_id, read)
+        if found is None:
+            return Memory()
+        (seconds, microseconds), values = found
+        values.pop(_TURN, None)
+        things: list[tuple[int, Interaction]] = []
+        for value in values.values():
+            try:
+                things.append(from_bytes(value))
+            except DAMAGE as error:
+                log.warning("interaction_damaged", task=task_id, reason=str(error))
+        things.sort(key=lambda thing: thing[0])
+        return Memory(seconds * 1_000_000 + microseconds, tuple(interaction for _, interaction in things))
 
     def _ask(self, task_id: int | None, ask: Callable[[], Any]) -> Any:
         """Return Redis' answer; None where it is away, memory is off, or a task has no id to know it by."""
@@ -112,67 +186,12 @@ class Interactions:
 def _key(project_id: int | None, request: SmartRequest) -> str:
     # As JSON, so that no two pairs of names become one.
     names = json.dumps([request.to_name, request.label])
-    return f"sam:{_FORMAT}:thing:{project_id}:{request.task_id}:{names}"
+    return f"sam:{_FORMAT}:things:{project_id}:{request.task_id}:{names}"
 
 
-def _index_key(project_id: int | None, task_id: int | None) -> str:
-    return f"sam:{_FORMAT}:things:{project_id}:{task_id}"
+def _last_key(project_id: int | None, task_id: int | None) -> str:
+    return f"sam:{_FORMAT}:last:{project_id}:{task_id}"
 
 
 def _prompts_key(project_id: int | None, task_id: int | None) -> str:
     return f"sam:{_FORMAT}:prompts:{project_id}:{task_id}"
-
-
-def _write(interaction: Interaction) -> bytes:
-    """Return an interaction as bytes: a head of JSON after its length, the mask, the logits.
-
-    The mask's bits are compressed; the logits are noise, on which that would take most of the time.
-    """
-    thing, mask = interaction.thing, interaction.mask
-    bits = zlib.compress(np.packbits(mask.pixels).tobytes(), _FAST)
-    logits = np.ascontiguousarray(interaction.logits, np.float16).tobytes()
-    head = {
-        "region_id": thing.region_id,
-        "page_ids": thing.page_ids,
-        "clicks": {name: _point_to_json(click) for name, click in thing.clicks.items()},
-        "drawn_ids": thing.drawn_ids,
-        "drawn": [_point_to_json(point) for point in thing.drawn],
-        "box": thing.box and [thing.box.x1, thing.box.y1, thing.box.x2, thing.box.y2],
-        "mask": [mask.x, mask.y, *mask.pixels.shape],
-        "mask_bytes": len(bits),
-        "logits": interaction.logits.shape,
-        "check": zlib.crc32(logits),
-    }
-    text = json.dumps(head).encode()
-    return _HEAD.pack(len(text)) + text + bits + logits
-
-
-def _read(value: bytes) -> Interaction:
-    """Return what `_write` wrote.
-
-    Raises:
-        One of `_DAMAGE`: it did not write that.
-    """
-    [length] = _HEAD.unpack_from(value)
-    head = json.loads(value[_HEAD.size : _HEAD.size + length])
-    mask_at = _HEAD.size + length
-    logits_at = mask_at + head["mask_bytes"]
-    x, y, height, width = head["mask"]
-    bits = np.frombuffer(zlib.decompress(value[mask_at:logits_at]), np.uint8)
-    if zlib.crc32(value[logits_at:]) != head["check"]:
-        raise ValueError("its logits are not those that were written")
-    thing = Thing(
-        region_id=head["region_id"],
-        page_ids=tuple(head["page_ids"]),
-        clicks={name: PromptPoint(*click) for name, click in head["clicks"].items()},
-        drawn_ids=tuple(head["drawn_ids"]),
-        drawn=tuple(PromptPoint(*point) for point in head["drawn"]),
-        box=Box(*head["box"]) if head["box"] else None,
-    )
-    pixels = np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
-    logits = np.frombuffer(value[logits_at:], np.float16).reshape(head["logits"]).astype(np.float32)
-    return Interaction(thing, Mask(x, y, pixels), logits)
-
-
-def _point_to_json(point: PromptPoint) -> tuple[float, float, bool]:
-    return point.x, point.y, point.is_positive

@@ -1,12 +1,19 @@
-"""Encode ahead: the image that an annotator is at, then those of the next tasks, behind all who wait."""
+"""Encode ahead: the image that an annotator is at, then those of the next tasks, behind all who wait.
+
+The next tasks' images also let predictions and clicks of all processes of the machine go first, for a moment,
+and are encoded one at a time on it. The image in work is not held up: a click on it is what comes next.
+"""
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from filelock import FileLock, Timeout
 
 from backend.entities import ControlTag, Task
 from backend.errors import AppError, MediaError
@@ -25,6 +32,9 @@ _MOST_WAITING = 64
 _AGAIN_SECONDS = 60.0
 _SAY_AGAIN_SECONDS = 3600.0
 _CLOSE_SECONDS = 10.0
+# Longest pause for what is served, before each image, and how often to look meanwhile.
+_PAUSE_SECONDS = 3.0
+_LOOK_SECONDS = 0.1
 
 
 class _Key(NamedTuple):
@@ -57,6 +67,8 @@ class Prefetcher:
         media: Reads images.
         label_studio: Names the next tasks; without a token there are none.
         ahead: How many tasks after the one in work.
+        is_serving: Tells whether this machine answers somebody at this moment.
+        lock: A file that this machine's processes share; None where there is one process.
         clock: Seconds that only grow.
     """
 
@@ -68,11 +80,15 @@ class Prefetcher:
         label_studio: LabelStudioClient,
         *,
         ahead: int,
+        is_serving: Callable[[], bool] = lambda: False,
+        lock: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._embeddings = TaskEmbeddings(holder, embeddings, media)
         self._label_studio = label_studio
         self._ahead = ahead
+        self._is_serving = is_serving
+        self._lock = FileLock(lock, timeout=0, fallback_to_soft=False) if lock is not None else None
         self._clock = clock
         self._changed = threading.Condition()
         self._wishes: dict[_Key, _Wish] = {}
@@ -128,31 +144,61 @@ class Prefetcher:
             # The boundary of the thread: nobody waits for what it does, and it must outlive all.
             except Exception as error:
                 self._say(error, key)
+            finally:
+                self._end(key, wish)
 
     def _next(self) -> tuple[_Key, _Wish] | None:
+        """Wait for a wish whose turn it is; None at the end."""
         with self._changed:
-            self._in_work = None
-            while not self._wishes and not self._is_closed:
-                self._changed.wait()
-            if self._is_closed:
-                return None
-            key = min(self._wishes, key=self._order)
-            wish = self._wishes.pop(key)
-            self._in_work = None if wish.place else key
-            return key, wish
+            patience = self._clock() + _PAUSE_SECONDS
+            while not self._is_closed:
+                key = min(self._wishes, key=self._order, default=None)
+                if key is None:
+                    self._changed.wait()
+                    patience = self._clock() + _PAUSE_SECONDS
+                elif self._wishes[key].place and not self._may_go_on(patience):
+                    # Whoever opens a task meanwhile ends it.
+                    self._changed.wait(_LOOK_SECONDS)
+                else:
+                    wish = self._wishes.pop(key)
+                    self._in_work = None if wish.place else key
+                    return key, wish
+            return None
+
+    def _may_go_on(self, patience: float) -> bool:
+        """Tell whether it is a next task's turn on this machine, and take the machine's lock if so."""
+        if self._clock() < patience and self._is_serving():
+            return False
+        if self._lock is None:
+            return True
+        try:
+            Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except OSError:
+            pass  # a disk that is full or read-only, of which others complain
+        return True
 
     def _fulfil(self, key: _Key, wish: _Wish) -> None:
         try:
-            self._embeddings.prepare(image_address(wish.control, wish.task.data), task_id=wish.task.id)
+            address = image_address(wish.control, wish.task.data)
+            self._embeddings.prepare(address, task_id=wish.task.id, into_memory=True)
         except MediaError as error:
             self._say(error, key)  # the next tasks' images may be there all the same
-        if wish.place:
-            return
-        if key.project_id is not None and key.task_id is not None:
+        if not wish.place and key.project_id is not None and key.task_id is not None:
             self._add_next(key.project_id, key.task_id, wish)
+
+    def _end(self, key: _Key, wish: _Wish) -> None:
+        """Let others have their turn, and remember the task in work, also where it failed."""
+        if self._lock is not None:
+            with suppress(OSError):
+                self._lock.release()
         with self._changed:
-            self._done_at = {k: at for k, at in self._done_at.items() if self._is_fresh(k)}
-            self._done_at[key] = self._clock()
+            self._in_work = None
+            if not wish.place:
+                self._done_at = {k: at for k, at in self._done_at.items() if self._is_fresh(k)}
+                self._done_at[key] = self._clock()
 
     def _add_next(self, project_id: int, task_id: int, wish: _Wish) -> None:
         tasks = next_tasks(self._label_studio, project_id, task_id, count=self._ahead)

@@ -1,27 +1,26 @@
-"""Which images of a project masks can be drawn on. Pure."""
+"""Which images of a project people draw masks on with smart tools. Pure."""
 
 from collections.abc import Sequence
 
 from backend.entities import ControlTag
 from backend.errors import LabelConfigError
-from backend.labelstudio.label_config import flag
-from backend.sam.output import OUTPUT_TYPES
+from backend.sam.output import OUTPUT_TYPES, prompt_outputs
 
 
 def smart_images(controls: Sequence[ControlTag]) -> tuple[ControlTag, ...]:
-    """Return one control tag for each distinct image that a tag takes masks on, in document order.
+    """Return one control tag that takes masks for each distinct image that a smart tool reaches.
 
     Raises:
-        LabelConfigError: no tag takes masks, or `sam_skip` is neither "true" nor "false".
+        LabelConfigError: there is none, or `sam_skip` is neither "true" nor "false".
     """
     found: dict[str, ControlTag] = {}
     for control in controls:
-        if control.type in OUTPUT_TYPES and not flag(control, "sam_skip"):
-            found.setdefault(control.image_value, control)
+        for output in prompt_outputs(control, controls).values():
+            found.setdefault(output.image_value, output)
     if not found:
         raise LabelConfigError(
-            "No tag of the project's labeling config takes masks on an image, so no image need be encoded; "
-            f"expected one of {', '.join(OUTPUT_TYPES)}. Add one in the project's settings under Labeling "
-            "Interface."
+            "The project has no smart tools, so no image need be encoded; expected KeyPointLabels, "
+            'RectangleLabels or BrushLabels with smart="true", and a label that a tag which takes masks has '
+            f"too: {', '.join(OUTPUT_TYPES)}. Add them in the project's settings under Labeling Interface."
         )
     return tuple(found.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -16,8 +17,12 @@ from backend.sam.interaction import Interaction, next_step
 from backend.sam.interactions import Interactions
 from backend.sam.output import choose_output, has_smart_tools, mask_region
 from backend.sam.prefetch import Prefetcher
+from backend.sam.request_frame import on_image
 from backend.sam.smart_images import smart_images
 from backend.sam.task_embeddings import TaskEmbeddings
+
+# A few kilobytes each; people work on few projects at a time.
+_CONFIGS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class SmartTools:
         self._metrics = metrics
         self._polygon_points = polygon_points
         self._min_area = min_area
+        self._controls = lru_cache(_CONFIGS_KEPT)(lambda xml: tuple(parse_label_config(xml)))
 
     def suggest(
         self, task: Mapping[str, Any], context: Mapping[str, Any], xml: str, *, project_id: int | None
@@ -80,17 +86,19 @@ class SmartTools:
         """
         started = perf_counter()
         parsed = parse_task(task)
-        live = self._interactions.live_prompts(project_id, parsed.id)
+
+        def live() -> frozenset[str]:
+            return self._interactions.live_prompts(project_id, parsed.id)
+
         request = read_smart_request(context, task, live=live)
         if request.is_clearing:
-            self._interactions.forget(project_id, parsed.id)
+            self._interactions.clear(project_id, parsed.id)
             return Suggestion(None, None, self._holder.version())
-        controls = parse_label_config(xml)
-        control = choose_output(controls, to_name=request.to_name, label=request.label)
-        region = self._answer(parsed, request, control, project_id)
+        control = choose_output(self._controls(xml), to_name=request.to_name, label=request.label)
+        suggestion = self._answer(parsed, request, control, project_id)
         self._prefetcher.ask(project_id, parsed, control)
         self._metrics.click_seconds.observe(perf_counter() - started)
-        return Suggestion(region, control, self._holder.version())
+        return suggestion
 
     def prepare(self, tasks: Sequence[Task], xml: str, *, project_id: int | None) -> None:
         """Have the images of tasks that were just opened encoded ahead, where the project has smart tools.
@@ -98,7 +106,7 @@ class SmartTools:
         Raises:
             LabelConfigError: the config cannot be read.
         """
-        controls = parse_label_config(xml)
+        controls = self._controls(xml)
         if not has_smart_tools(controls):
             return
         for task in tasks:
@@ -107,7 +115,9 @@ class SmartTools:
 
     def _answer(
         self, task: Task, request: SmartRequest, control: ControlTag, project_id: int | None
-    ) -> Region | None:
+    ) -> Suggestion:
+        # Before the image is had, which may take seconds: requests are told apart by when they came.
+        memory = self._interactions.recall(project_id, request)
         engine = self._holder.engine()
         embedding = self._embeddings.get(image_address(control, task.data), task_id=task.id)
 
@@ -115,19 +125,20 @@ class SmartTools:
             return engine.segment(embedding, [Prompts(points=(point,))])[0]
 
         step = next_step(
-            self._interactions.recall(project_id, request),
-            request,
+            memory.interactions,
+            on_image(request, embedding.size),
             project_id=project_id,
+            engine=engine.key,
             # Masks of a SAM have four times the embedding's side.
             side=4 * embedding.features.shape[-1],
             alone=alone,
         )
         if step is None:
-            return None
+            return Suggestion(None, control, engine.version)
         found = step.found or engine.segment(embedding, [step.prompts])[0]
-        interaction = Interaction(step.thing, found.mask, found.logits)
-        self._interactions.remember(project_id, request, interaction)
-        return mask_region(
+        answer = Interaction(step.thing, found.mask, found.logits, engine.key, embedding.size)
+        self._interactions.remember(project_id, request, memory, answer)
+        region = mask_region(
             found,
             control,
             label=request.label,
@@ -136,3 +147,4 @@ class SmartTools:
             polygon_points=self._polygon_points,
             min_area=self._min_area,
         )
+        return Suggestion(region, control, engine.version)

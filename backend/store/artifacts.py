@@ -69,11 +69,11 @@ class ArtifactStore:
             else:
                 self._files.put_file(str(source), self._path(name))
 
-    def put_bytes(self, data: bytes, name: str) -> None:
-        """Store a file's content, as `put_file` does."""
+    def put_bytes(self, data: bytes, name: str, *, is_durable: bool = True) -> None:
+        """Store a file's content, as `put_file` does; a power cut may damage one that is not durable."""
         with _translated(name):
             if self._is_local:
-                self._write_local(iter([data]), name)
+                self._write_local(iter([data]), name, is_durable=is_durable)
             else:
                 self._files.pipe_file(self._path(name), data)
 
@@ -213,7 +213,7 @@ class ArtifactStore:
                 part.unlink(missing_ok=True)
         return path
 
-    def _write_local(self, chunks: Iterator[bytes], name: str) -> None:
+    def _write_local(self, chunks: Iterator[bytes], name: str, *, is_durable: bool = True) -> None:
         path = Path(self._path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
@@ -221,11 +221,14 @@ class ArtifactStore:
             with part.open("wb") as file:
                 for chunk in chunks:
                     file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
+                if is_durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+        if not is_durable:
+            return
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # else a power cut could take the name away again

@@ -21,3 +21,4 @@ SMART_ALONE = """<View>
 </View>"""
 
 NO_COMMON_LABEL = BOXES.replace("Car", "Zebra & co").replace("Person", "Lion")
+SMART_BOXES = BOXES.replace("<RectangleLabels", '<RectangleLabels smart="true"')

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from demo.measure_sam import (
     correcting_click,
     deepest,
     load_engine,
+    main,
     measure,
     overlap,
     overlaps_of,
@@ -129,3 +131,14 @@ def test_committed_weights_find_objects_on_held_out_scenes() -> None:
 def test_masks_apart_have_no_overlap(other: slice) -> None:
     whole = slice(0, 60)
     assert overlap(bitmap(rows=slice(10, 20), columns=whole), bitmap(rows=other, columns=whole)) == 0
+
+
+@pytest.mark.parametrize(
+    "other", [("--camera", "fog"), ("--appearance", "masked"), ("--scenes", "2")], ids=lambda other: other[0]
+)
+def test_figures_of_other_scenes_are_not_written_beside_the_weights(
+    tmp_path: Path, other: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--weights", str(tmp_path / "sam.pt"), "--write", *other])
+    assert "plain day alone" in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -40,6 +40,21 @@ def test_weights_of_the_settings_are_in_service_where_they_know_the_labels(servi
     assert found is not None and found.checkpoint.path == weights_of_settings(services)
 
 
+def test_sam_that_cannot_be_had_keeps_no_detector_from_being_trained(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> str:
+        raise ModelError("mobile_sam.pt is not there")
+
+    monkeypatch.setattr(services.pipeline.planner, "_sam_version", missing)
+    config = label_config(LABELS, attributes='sam_from_boxes="true" model_train="true"').replace(
+        "RectangleLabels", "BrushLabels"
+    )
+    store_project(services.database, PROJECT, label_config=config, model_version=None, now=datetime.now(UTC))
+    found = model_in_service(services, PROJECT, TARGET)
+    assert found is not None and found.checkpoint.path == weights_of_settings(services)
+
+
 def test_weights_that_know_no_label_are_not_in_service_and_are_trained_from(services: Services) -> None:
     store(services, "red", "green")
     assert model_in_service(services, PROJECT, TARGET) is None

@@ -13,6 +13,7 @@ from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from retrain.worker import queue_lost_work
 from tests.backend.image_server import ImageServer
+from tests.backend.label_configs import SMART_BOXES
 from tests.backend.pictures import png
 from tests.backend.prelabel.fake_project import FakeProject
 from tests.backend.sam.counting_sam import CountingHolder, CountingSam, embeddings_in
@@ -36,7 +37,7 @@ def sam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CountingSam:
 def project(image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> FakeProject:
     for number in range(1, COUNT + 1):
         image_server.serve(f"/data/{number}.png", png(10 + number, 8))
-    made = FakeProject({n: {"image": f"/data/{n}.png"} for n in range(1, COUNT + 1)})
+    made = FakeProject({n: {"image": f"/data/{n}.png"} for n in range(1, COUNT + 1)}, config=SMART_BOXES)
     monkeypatch.setattr("retrain.jobs.LabelStudioProject", lambda client, project_id: made)
     return made
 

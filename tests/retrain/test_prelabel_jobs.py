@@ -9,11 +9,13 @@ from rq import Queue, SimpleWorker, Worker
 from backend.entities import JobOptions, JobState
 from backend.prelabel.start import start_prelabel
 from backend.queue import PREDICT, JobQueue
+from backend.sam.embed_progress import EmbedJobs
 from backend.services import Services
 from backend.store.jobs import ask_to_cancel, claim_job, get_job
 from backend.store.leases import LEASE
 from retrain.worker import queue_lost_work
 from tests.backend.image_server import ImageServer
+from tests.backend.label_configs import BOXES
 from tests.backend.pictures import png
 from tests.backend.prelabel.fake_project import FakeProject
 
@@ -103,3 +105,22 @@ def test_ended_job_does_nothing_when_it_comes_again(
     ask_to_cancel(services.database, job.id, now=datetime.now(UTC))
     assert work(queue) == 0
     assert project.calls == []
+
+
+@pytest.mark.parametrize("has_weights", [True, False], ids=["weights", "no weights yet"])
+def test_images_of_a_prelabelled_project_with_smart_tools_are_encoded_next(
+    services: Services,
+    queue: JobQueue,
+    project: FakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    has_weights: bool,
+) -> None:
+    project.config = BOXES.replace("<RectangleLabels", '<RectangleLabels smart="true" model_train="true"')
+    monkeypatch.setattr("retrain.jobs.embed_project", lambda _: None)
+    if has_weights:
+        services.settings.models_path.mkdir(parents=True, exist_ok=True)
+        (services.settings.models_path / services.settings.sam_model).touch()
+    job, _ = start_prelabel(services.database, queue, 7, JobOptions())
+    assert work(queue) == 0
+    assert get_job(services.database, job.id).state == JobState.DONE
+    assert (EmbedJobs(queue.redis).get(7) is not None) == has_weights

@@ -10,7 +10,7 @@ from backend.queue import PREDICT
 from backend.sam.embed_progress import EmbedJobs
 from backend.services import Services
 from backend.settings import Settings
-from tests.backend.label_configs import NO_BOXES
+from tests.backend.label_configs import NO_BOXES, SMART_BOXES
 from tests.backend.makers import MakeSettings, RunCommand
 from tests.backend.prelabel.fake_project import FakeProject
 
@@ -30,7 +30,7 @@ def jobs(services: Services) -> EmbedJobs:
 
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> FakeProject:
-    made = FakeProject({})
+    made = FakeProject({}, config=SMART_BOXES)
     monkeypatch.setattr("backend.cli.embed.LabelStudioProject", lambda client, project_id: made)
     return made
 

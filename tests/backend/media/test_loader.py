@@ -15,13 +15,13 @@ from backend.labelstudio.client import LabelStudioClient
 from backend.media.cache import MediaCache
 from backend.media.decode import decode_image
 from backend.media.fetch import Fetcher, FetchLimits
-from backend.media.loader import MediaLoader
+from backend.media.loader import MediaLoader, digest_of
 from tests.backend.image_server import ImageServer
 from tests.backend.pictures import png
 
 TASK = 7
 MAX_BYTES, MAX_PIXELS = 20_000, 10_000
-PICTURE = png(100, 100)
+PICTURE, OTHER = png(100, 100), png(50, 50)
 BUCKETS = ["s3://pictures/a b/ä.png", "gs://pictures/a.png", "azure-blob://pictures/a.png"]
 MakeLoader = Callable[..., MediaLoader]
 

@@ -18,14 +18,13 @@ from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from backend.store.leases import LeaseLost
 from tests.backend.image_server import ImageServer
-from tests.backend.label_configs import BOXES, NO_BOXES
+from tests.backend.label_configs import BOXES, NO_BOXES, SMART_BOXES
 from tests.backend.pictures import png
 from tests.backend.prelabel.fake_project import FakeProject
 from tests.backend.sam.counting_sam import CountingHolder, CountingSam, embeddings_in
 
 PROJECT = 7
 COUNT = 12
-SMART = BOXES.replace("<RectangleLabels", '<RectangleLabels smart="true"')
 
 
 class Killed(BaseException):
@@ -55,7 +54,7 @@ def project(image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> FakeP
     monkeypatch.setattr("backend.sam.embed_project.PAGE", 5)
     for number in range(1, COUNT + 1):
         image_server.serve(f"/data/{number}.png", png(10 + number, 8))
-    return FakeProject({n: {"image": f"/data/{n}.png"} for n in range(1, COUNT + 1)})
+    return FakeProject({n: {"image": f"/data/{n}.png"} for n in range(1, COUNT + 1)}, config=SMART_BOXES)
 
 
 Work = Callable[..., EmbedProgress]
@@ -350,10 +349,10 @@ def test_pass_whose_job_was_lost_is_queued_again(queue: JobQueue) -> None:
 @pytest.mark.parametrize(
     ("config", "state", "is_missing", "is_queued"),
     [
-        pytest.param(SMART, JobState.DONE, False, True, id="smart tools"),
+        pytest.param(SMART_BOXES, JobState.DONE, False, True, id="smart tools"),
         pytest.param(BOXES, JobState.DONE, False, False, id="no smart tools"),
-        pytest.param(SMART, JobState.DONE, True, False, id="weights not there yet"),
-        pytest.param(SMART, JobState.CANCELLED, False, False, id="cancelled"),
+        pytest.param(SMART_BOXES, JobState.DONE, True, False, id="weights not there yet"),
+        pytest.param(SMART_BOXES, JobState.CANCELLED, False, False, id="cancelled"),
         pytest.param("<View", JobState.DONE, False, False, id="no labeling config"),
     ],
 )

@@ -1,10 +1,13 @@
 """Encoding ahead: what is encoded, in which order, and that nothing of it reaches whoever asked."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from backend.entities import ControlTag, Task
 from backend.labelstudio.client import LabelStudioClient
@@ -13,7 +16,7 @@ from backend.services import Services
 from tests.backend.image_server import ImageServer
 from tests.backend.labelstudio.fake_server import PROJECT, FakeLabelStudio
 from tests.backend.pictures import png
-from tests.backend.sam.counting_sam import CountingHolder, CountingSam, embeddings_in
+from tests.backend.sam.counting_sam import KEY, CountingHolder, CountingSam, embeddings_in
 
 WAIT = 10.0
 CONTROL = ControlTag("BrushLabels", "mask", "image", "$image", ("car",))
@@ -58,10 +61,10 @@ def make_prefetcher(
 ) -> Iterator[MakePrefetcher]:
     made: list[Prefetcher] = []
 
-    def make(*, ahead: int = 2, client: LabelStudioClient | None = None) -> Prefetcher:
+    def make(*, ahead: int = 2, client: LabelStudioClient | None = None, **given: Any) -> Prefetcher:
         client = client or label_studio.client()
-        embeddings = embeddings_in(tmp_path)
-        made.append(Prefetcher(holder, embeddings, services.media, client, ahead=ahead, clock=clock))
+        embeddings = given.pop("embeddings", None) or embeddings_in(tmp_path)
+        made.append(Prefetcher(holder, embeddings, services.media, client, ahead=ahead, clock=clock, **given))
         return made[-1]
 
     yield make
@@ -109,6 +112,78 @@ class Gate:
 def test_task_in_work_comes_first_then_the_next_ones(prefetcher: Prefetcher, sam: CountingSam) -> None:
     prefetcher.ask(PROJECT, task(4), CONTROL)
     assert finish(sam, 3) == [4, 5, 6]
+
+
+def test_labelled_tasks_are_left_out(
+    prefetcher: Prefetcher, sam: CountingSam, label_studio: FakeLabelStudio
+) -> None:
+    label_studio.annotated |= {1, 5, 7}
+    prefetcher.ask(PROJECT, task(4), CONTROL)
+    assert finish(sam, 3) == [4, 6, 8]
+
+
+def test_next_tasks_let_serving_go_first_for_a_moment_and_the_task_in_work_does_not(
+    make_prefetcher: MakePrefetcher, sam: CountingSam, clock: Clock
+) -> None:
+    looks: list[float] = []
+
+    def is_serving() -> bool:
+        looks.append(clock.now)
+        return True
+
+    prefetcher = make_prefetcher(is_serving=is_serving)
+    prefetcher.ask(PROJECT, task(4), CONTROL)
+    wait_until(lambda: len(looks) >= 2)
+    prefetcher.ask(PROJECT, task(8), CONTROL)
+    assert finish(sam, 2) == [4, 8]
+    for seconds in (3.0, 6.0, 9.0):
+        count, clock.now = len(sam.encoded), seconds
+        wait_until(lambda count=count: len(sam.encoded) == count + 1)  # type: ignore[misc]
+    assert finish(sam, 5) == [4, 8, 9, 5, 6]
+
+
+def test_next_tasks_are_encoded_one_at_a_time_on_a_machine_and_the_task_in_work_at_once(
+    make_prefetcher: MakePrefetcher, sam: CountingSam, tmp_path: Path
+) -> None:
+    path = tmp_path / "locks/ahead.lock"
+    path.parent.mkdir()
+    prefetcher = make_prefetcher(lock=path)
+    with FileLock(path):
+        prefetcher.ask(PROJECT, task(4), CONTROL)
+        assert finish(sam, 1) == [4]
+        prefetcher.ask(PROJECT, task(8), CONTROL)
+        assert finish(sam, 2) == [4, 8]
+    assert finish(sam, 5) == [4, 8, 9, 5, 6]
+
+
+def test_embedding_that_another_process_made_comes_into_memory(
+    make_prefetcher: MakePrefetcher, sam: CountingSam, tmp_path: Path
+) -> None:
+    other = make_prefetcher(ahead=0)
+    other.ask(PROJECT, task(4), CONTROL)
+    finish(sam, 1)
+    other.close()
+    embeddings = embeddings_in(tmp_path)
+    make_prefetcher(ahead=0, embeddings=embeddings).ask(PROJECT, task(4), CONTROL)
+    digest = hashlib.sha256(png(14, 8)).hexdigest()
+    wait_until(lambda: embeddings._memory.has(KEY, digest))
+    assert len(sam.encoded) == 1
+
+
+def test_task_that_failed_is_not_tried_again_at_each_click(
+    make_prefetcher: MakePrefetcher, sam: CountingSam, holder: CountingHolder, clock: Clock
+) -> None:
+    prefetcher, holder.is_missing = make_prefetcher(ahead=0), True
+    for number in (4, 8):
+        prefetcher.ask(PROJECT, task(number), CONTROL)
+        wait_until(lambda number=number: holder.asked == number // 4)  # type: ignore[misc]
+    prefetcher.ask(PROJECT, task(4), CONTROL)
+    holder.is_missing = False
+    prefetcher.ask(PROJECT, task(9), CONTROL)
+    assert finish(sam, 1) == [9]
+    clock.now = 61.0
+    prefetcher.ask(PROJECT, task(4), CONTROL)
+    assert finish(sam, 2) == [9, 4]
 
 
 def test_next_tasks_are_listed_without_having_them_predicted(

@@ -1,6 +1,7 @@
 """Prompts on an image to masks on it: what segment_anything itself finds, whoever else asks meanwhile."""
 
 import itertools
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -222,6 +223,22 @@ def test_masks_are_the_same_whoever_else_asks(engine: TorchSam) -> None:
         assert np.allclose(mine.logits, theirs.logits, rtol=1e-4, atol=1e-5)
         assert (mine.mask.x, mine.mask.y) == (theirs.mask.x, theirs.mask.y)
         assert np.array_equal(mine.mask.pixels, theirs.mask.pixels)
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("list"), struct.error("short"), MemoryError(), RecursionError()]
+)
+def test_whatever_a_file_makes_loading_fail_with_is_a_model_error(
+    path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("backend.sam.engine.load_sam", fail)
+    with capture_logs() as logs, pytest.raises(ModelError, match="cannot be read as a SAM") as caught:
+        TorchSam(path, DIGEST, device="cpu")
+    assert "SAM_MODEL" in caught.value.message
+    assert [entry["event"] for entry in logs] == ["sam_unreadable"]
 
 
 def short_of_memory(engine: TorchSam, error: Exception) -> list[int]:

@@ -7,11 +7,12 @@ import pytest
 from backend.entities import ImageSize
 from backend.errors import MediaError, ModelError
 from backend.media.cache import MediaCache
+from backend.media.decode import decode_image
 from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from tests.backend.image_server import ImageServer
 from tests.backend.pictures import png
-from tests.backend.sam.counting_sam import CountingHolder, CountingSam, embeddings_in
+from tests.backend.sam.counting_sam import KEY, CountingHolder, CountingSam, embeddings_in
 
 TASK = 7
 IMAGE = "/data/a.png"
@@ -50,6 +51,45 @@ def test_image_is_neither_fetched_nor_decoded_nor_encoded_twice(
     assert embeddings.prepare(IMAGE, task_id=TASK) is None
     assert embeddings.get(IMAGE, task_id=TASK).size == ImageSize(20, 10)
     assert (len(image_server.seen), len(sam.encoded)) == (1, 1)
+
+
+def test_new_image_is_decoded_once(embeddings: TaskEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = []
+    monkeypatch.setattr(
+        "backend.media.loader.decode_image",
+        lambda *given, **limits: decoded.append(1) or decode_image(*given, **limits),
+    )
+    embeddings.get(IMAGE, task_id=TASK)
+    assert decoded == [1]
+
+
+def test_click_on_what_is_in_memory_reads_no_file(
+    embeddings: TaskEmbeddings, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings.get(IMAGE, task_id=TASK)
+    monkeypatch.setattr(MediaCache, "get", None)
+    assert embeddings.get(IMAGE, task_id=TASK).size == ImageSize(20, 10)
+    assert len(image_server.seen) == 1
+
+
+def test_image_that_changed_is_noticed_once_it_is_fetched_again(
+    embeddings: TaskEmbeddings, services: Services, image_server: ImageServer, sam: CountingSam
+) -> None:
+    embeddings.get(IMAGE, task_id=TASK)
+    cache = MediaCache(services.settings.data_dir / "media", max_bytes=2**20, max_age=3600.0)
+    cache.put(f"{image_server.url}{IMAGE}", png(40, 10))
+    assert embeddings.get(IMAGE, task_id=TASK).size == ImageSize(40, 10)
+    assert sam.encoded == [(20, 10), (40, 10)]
+
+
+def test_image_that_changes_between_digest_and_file_is_no_other_images_embedding(
+    embeddings: TaskEmbeddings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.media.load(IMAGE, task_id=TASK)
+    monkeypatch.setattr(MediaCache, "digest", lambda *_: "ab" * 32)  # of what lay there a moment ago
+    assert embeddings.get(IMAGE, task_id=TASK).size == ImageSize(20, 10)
+    cached = embeddings_in(services.settings.data_dir.parent)
+    assert not cached.is_ready(KEY, "ab" * 32)
 
 
 def test_equal_files_at_two_addresses_are_encoded_once(

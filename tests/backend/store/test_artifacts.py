@@ -162,3 +162,13 @@ def test_unreadable_artifact_is_an_error_of_ours(
     read: Callable[[str], bytes] = store.read
     with pytest.raises(ArtifactError, match="cannot be read or stored: no answer"):
         read("x.bin")
+
+
+def test_file_that_need_not_survive_a_power_cut_is_whole_without_waiting_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ArtifactStore(str(tmp_path / "kept"), cache=tmp_path / "cache")
+    monkeypatch.setattr("backend.store.artifacts.os.fsync", None)
+    store.put_bytes(b"abc", "embeddings/a/1.npz", is_durable=False)
+    assert store.read("embeddings/a/1.npz") == b"abc"
+    assert [path.name for path in (tmp_path / "kept/embeddings/a").iterdir()] == ["1.npz"]
