@@ -122,9 +122,8 @@ def _clicks(url: str, bare: BareSam, kept: Sequence[Picture], cold: Sequence[Pic
         one = points_of(picture, thing, 1)
         seconds, logits = bare.decode(features[place], one)
         taken[_DECODER].append(seconds)
-        if (
-            thing == 0
-        ):  # slow where other programs keep processors busy, since its threads wait for each other
+        # Seldom, since threads that wait for each other are slow where other programs run.
+        if thing == 0:
             threads = os.cpu_count() or 1
             taken[_ALL_PROCESSORS].append(bare.decode(features[place], one, threads=threads)[0])
         taken[_CODE].append(encoding_seconds(answer))
