@@ -16,6 +16,7 @@ from demo.project import MASKS_CONFIG
 from demo.scenes import SceneObject, draw_scene
 
 from .conftest import ProjectFactory, RunCommand
+from .pictures import ROTATED_SEED
 from .projects import Project, call
 from .rectangles import Result
 from .screenshots import take_screenshot
@@ -137,3 +138,12 @@ def test_click_elsewhere_is_another_region(page: SmartPage, project: Project, sd
     assert iou(pixels_of(first), one.mask) >= LEAST_IOU
     assert iou(pixels_of(second), other.mask) >= LEAST_IOU
     assert {region["id"] for region in regions_of(sdk, page.submit())} == {first["id"], second["id"]}
+
+
+def test_mask_lies_on_a_photo_that_the_browser_turns(page: SmartPage, project: Project) -> None:
+    thing = things(ROTATED_SEED)[0]
+    page.open_task(project.id, task_of(project, ROTATED_SEED), regions=[])
+    page.switch_on(accepts=False)
+    page.take_tool(POINT_TOOL, tag=CLICK_ROW, label=thing.label)
+    [suggested] = page.click(middle_of(thing.mask))
+    assert iou(pixels_of(suggested), thing.mask) >= LEAST_IOU

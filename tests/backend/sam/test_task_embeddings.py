@@ -11,7 +11,7 @@ from backend.media.decode import decode_image
 from backend.sam.task_embeddings import TaskEmbeddings
 from backend.services import Services
 from tests.backend.image_server import ImageServer
-from tests.backend.pictures import png
+from tests.backend.pictures import encoded, picture, png
 from tests.backend.sam.counting_sam import KEY, CountingHolder, CountingSam, embeddings_in
 
 TASK = 7
@@ -38,6 +38,17 @@ def embeddings(
 
 def test_embedding_is_that_of_the_image_at_the_address(embeddings: TaskEmbeddings) -> None:
     assert embeddings.get(IMAGE, task_id=TASK).size == ImageSize(20, 10)
+
+
+def test_photo_that_a_viewer_turns_is_encoded_as_it_is_seen(
+    embeddings: TaskEmbeddings, image_server: ImageServer, sam: CountingSam
+) -> None:
+    lying = picture(20, 10)
+    exif = lying.getexif()
+    exif[0x0112] = 6  # orientation: turned by 90 degrees clockwise
+    image_server.serve("/data/photo.jpg", encoded(lying, "JPEG", exif=exif), kind="image/jpeg")
+    assert embeddings.get("/data/photo.jpg", task_id=TASK).size == ImageSize(10, 20)
+    assert sam.encoded == [(10, 20)]
 
 
 def test_image_is_neither_fetched_nor_decoded_nor_encoded_twice(
