@@ -25,6 +25,7 @@ from backend.store.tables import SqlEvent
 from tests.backend.image_server import ImageServer
 from tests.backend.makers import MakeServices, MakeSettings
 from tests.backend.pictures import png
+from tests.backend.sam.tiny_sam import save_tiny_sam
 
 TRAFFIC = sorted((Path(__file__).parent / "data" / "traffic").glob("*.json"))
 REQUESTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in TRAFFIC}
@@ -59,9 +60,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
 
 
 @pytest.fixture
-def services(make_settings: MakeSettings, make_services: MakeServices, database_address: str) -> Services:
-    """Parts on each kind of database."""
-    return make_services(make_settings(database_url=database_address))
+def services(
+    make_settings: MakeSettings, make_services: MakeServices, database_address: str, tmp_path: Path
+) -> Services:
+    """Parts on each kind of database, with a SAM."""
+    sam = save_tiny_sam(tmp_path / "tiny_sam.pt")
+    return make_services(make_settings(database_url=database_address, sam_model=str(sam)))
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ def test_version_of_every_setup_is_that_of_every_prediction(
     replayed: FlaskClient, tiny_checkpoint: Checkpoint
 ) -> None:
     setups = {send(replayed, name).json["model_version"] for name in REQUESTS if "setup" in name}
-    results = [r for name in REQUESTS if "predict" in name for r in send(replayed, name).json["results"]]
+    results = send(replayed, "006-predict").json["results"]
     assert setups == {result["model_version"] for result in results} == {tiny_checkpoint.version}
     assert send(replayed, "017-versions").json == {"versions": [tiny_checkpoint.version]}
 
@@ -120,9 +124,10 @@ def test_every_served_prediction_is_logged(
     assert count_predictions(services.database) == {(PROJECT, tiny_checkpoint.version): (3, 0)}
 
 
-def test_click_of_a_smart_tool_gets_one_result_without_boxes(replayed: FlaskClient) -> None:
+def test_click_of_a_smart_tool_is_answered_by_sam_alone(replayed: FlaskClient) -> None:
     [result] = send(replayed, "015-predict").json["results"]
-    assert result["result"] == []
+    assert result["model_version"].startswith("tiny_sam-")
+    assert len(result["result"]) <= 1
 
 
 def test_all_events_are_stored_in_order_with_their_whole_payload(

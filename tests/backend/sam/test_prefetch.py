@@ -137,6 +137,8 @@ def test_next_tasks_let_serving_go_first_for_a_moment_and_the_task_in_work_does_
     prefetcher.ask(PROJECT, task(8), CONTROL)
     assert finish(sam, 2) == [4, 8]
     for seconds in (3.0, 6.0, 9.0):
+        looks.clear()
+        wait_until(lambda: bool(looks))  # else the clock would move on before it waits
         count, clock.now = len(sam.encoded), seconds
         wait_until(lambda count=count: len(sam.encoded) == count + 1)  # type: ignore[misc]
     assert finish(sam, 5) == [4, 8, 9, 5, 6]
