@@ -34,7 +34,7 @@ MASKS_CONFIG = f"""<View>
     {_LABELS}
   </KeyPointLabels>
   <Header size="5" value="Frame, with Auto-Annotation on"/>
-  <RectangleLabels name="frame" toName="image" smart="true">
+  <RectangleLabels name="frame" toName="image" smart="true" model_skip="true">
     {_LABELS}
   </RectangleLabels>
   <Header size="5" value="Mask, as found or painted by hand"/>

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from backend.cli import (
+    agreement,
     alerts,
     configure,
     connect,
@@ -13,6 +14,7 @@ from backend.cli import (
     embed,
     explain,
     jobs,
+    overlap,
     prelabel,
     quality,
     reviews,
@@ -31,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    agreement.agreement,
     alerts.alerts,
     configure.configure,
     connect.connect,
@@ -39,6 +42,7 @@ for command in (
     prelabel.prelabel,
     embed.embed,
     jobs.jobs,
+    overlap.overlap,
     quality.quality,
     reviews.reviews,
     runs.runs,

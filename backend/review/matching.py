@@ -1,6 +1,7 @@
 """Which shown and which annotated regions are one thing. Pure.
 
-Two regions are one thing only if they lie on the same image with an IoU of at least `SAME_IOU`:
+Two regions are one thing only if they lie on the same image with an IoU of at least `SAME_IOU`
+(or what the caller says):
 
 1. those that share their id (Label Studio keeps a region's id while it is edited), where ids repeat because a
    region has several labels those of equal label first, then by IoU;
@@ -29,7 +30,11 @@ KEPT_IOU = 0.9
 
 
 def match_regions(
-    shown: Sequence[Region], annotated: Sequence[Region], *, images: Mapping[str, str]
+    shown: Sequence[Region],
+    annotated: Sequence[Region],
+    *,
+    images: Mapping[str, str],
+    least: float = SAME_IOU,
 ) -> tuple[Match, ...]:
     """Return the pairs that are one thing, one-to-one, in order of the shown regions.
 
@@ -38,6 +43,7 @@ def match_regions(
         annotated: What the annotator submitted.
         images: The image of each control tag; one that is not named lies on the same image as any other.
             Points, and classes of the whole image, are one thing only within one control tag.
+        least: IoU from which on two regions are one thing, above 0.
     """
     # Ties are broken by place, so both the places and which side has the rows must not depend on the caller.
     ones, others = _Side(shown), _Side(annotated)
@@ -45,7 +51,7 @@ def match_regions(
     if is_swapped:
         ones, others = others, ones
     matches = []
-    for row, column, iou, matched_by in _pairs(ones.regions, others.regions, images):
+    for row, column, iou, matched_by in _pairs(ones.regions, others.regions, images, least):
         places = ones.places[row], others.places[column]
         first, second = reversed(places) if is_swapped else places
         compared = compared_as(shown[first].geometry, annotated[second].geometry)
@@ -101,7 +107,7 @@ def _geometry_key(geometry: Geometry | None) -> tuple[tuple[float, ...], bytes]:
 
 
 def _pairs(
-    ones: Sequence[Region], others: Sequence[Region], images: Mapping[str, str]
+    ones: Sequence[Region], others: Sequence[Region], images: Mapping[str, str], least: float
 ) -> Iterator[tuple[int, int, float, MatchedBy]]:
     """Yield the pairs that are one thing by their places, with their IoU."""
     overlaps = Overlaps(ones, others)
@@ -111,14 +117,14 @@ def _pairs(
     has_equal_label = _is_equal([one.label for one in ones], [other.label for other in others], pairs)
     ious = np.zeros(len(pairs))
     ious[has_equal_id] = overlaps.ious(pairs[has_equal_id])
-    chosen = _greedy(pairs, ious, has_equal_label, (has_equal_id & (ious >= SAME_IOU)).nonzero()[0])
+    chosen = _greedy(pairs, ious, has_equal_label, (has_equal_id & (ious >= least)).nonzero()[0])
     for place in chosen:
         yield *pairs[place].tolist(), float(ious[place]), MatchedBy.REGION_ID
     is_free = _is_free(pairs, chosen)
     # Only now the rest, since most regions keep their id and masks take long to compare.
-    ious[is_free] = overlaps.ious(pairs[is_free], least=SAME_IOU)
+    ious[is_free] = overlaps.ious(pairs[is_free], least=least)
     for is_allowed in (has_equal_label, np.ones_like(has_equal_label)):
-        chosen = _assign(pairs, ious, (is_allowed & is_free & (ious >= SAME_IOU)).nonzero()[0])
+        chosen = _assign(pairs, ious, (is_allowed & is_free & (ious >= least)).nonzero()[0])
         for place in chosen:
             yield *pairs[place].tolist(), float(ious[place]), MatchedBy.OVERLAP
         is_free &= _is_free(pairs, chosen)

@@ -80,9 +80,9 @@ def is_prompt_tag(control: ControlTag) -> bool:
 def tags_to_fill(controls: Sequence[ControlTag]) -> list[ControlTag]:
     """Return the tags that a YOLO model may fill, in their order.
 
-    Tags of prompts are left out: a point there stands for a click, and a box would show what the mask beside
-    it shows as well. Where one names weights, key points by their number, or `model_train`, it is meant to be
-    filled all the same.
+    Key points of prompts are left out: each stands for a click. Where the tag names weights, key points by
+    their number, or `model_train`, it is meant to be filled all the same. Boxes are shown, since people
+    correct those and draw prompts with one tag; `model_skip` keeps them away.
 
     Raises:
         LabelConfigError: an attribute is neither "true" nor "false".
@@ -152,7 +152,11 @@ def _output_of(controls: Sequence[ControlTag], to_name: str, label: str) -> Cont
 
 
 def _is_for_prompts_alone(control: ControlTag, controls: Sequence[ControlTag]) -> bool:
-    if any(control.attributes.get(name) for name in _WISHES) or control.model_indices:
+    if (
+        control.type != "KeyPointLabels"
+        or any(control.attributes.get(name) for name in _WISHES)
+        or control.model_indices
+    ):
         return False
     outputs = {output.name for output in prompt_outputs(control, controls).values()}
     return bool(outputs) and control.name not in outputs

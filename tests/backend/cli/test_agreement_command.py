@@ -36,10 +36,10 @@ def test_tables_show_labels_pairs_and_tasks(database: Database, run_command: Run
     rows = rows_of(result.output)
     assert rows["all 8"][:4] == ["all", "8", "16", "87.5"]
     assert rows["dog 1"][:4] == ["dog", "1", "1", "0.0"]
-    assert "annotator 3, annotator 4" in result.output
+    assert rows["3 and"][:6] == ["3", "and", "4", "8", "16", "87.5"]
     assert rows["task 5"][2:5] == ["0", "1", "1"]
     assert "task 4" not in rows, "full agreement is no task to look at"
-    assert max(map(len, result.output.splitlines())) <= 120
+    assert max(map(len, result.output.splitlines())) <= 110
 
 
 def test_iou_and_model_are_options(database: Database, run_command: RunCommand) -> None:
@@ -47,9 +47,9 @@ def test_iou_and_model_are_options(database: Database, run_command: RunCommand) 
     annotate(database, 1, 10, 3, "cat", shown_id=1)
     annotate(database, 2, 10, 4, "cat")
     command = ("agreement", "--project", str(PROJECT), "--iou", "0.75")
-    assert "annotator 3, model" in run_command(*command).output
+    assert "3 and model" in run_command(*command).output
     assert "model" not in run_command(*command, "--model", "left-out").output
-    assert "pair, IoU from 0.75" in run_command(*command).output
+    assert "from an IoU of 0.75 on" in run_command(*command).output
 
 
 def test_choices_are_shown_with_kappa(database: Database, run_command: RunCommand) -> None:
@@ -58,7 +58,7 @@ def test_choices_are_shown_with_kappa(database: Database, run_command: RunComman
         annotate(database, 2 * number + 1, number, 3, result=[chosen])
         annotate(database, 2 * number + 2, number, 4, result=[chosen])
     output = run_command("agreement", "--project", str(PROJECT)).output
-    assert "weather: annotator 3, annotator 4" in output and "100.0 (" in output
+    assert "weather: 3 and 4" in output and "100.0 (" in output
 
 
 def test_project_without_overlap_is_told_how_to_get_it(database: Database, run_command: RunCommand) -> None:
@@ -97,6 +97,12 @@ def test_overlap_is_switched_off(run_command: RunCommand) -> None:
     run_command("overlap", "--project", str(PROJECT), "--share", "0.5", "--no-first")
     assert "now has one annotator for every task" in run_command("overlap", "--project", "7", "--off").output
     assert "already has one annotator" in run_command("overlap", "--project", "7", "--off").output
+
+
+def test_every_whole_percent_is_a_share(project: FakeProject, run_command: RunCommand) -> None:
+    for share in ("0.01", "0.29", "0.57", "1"):
+        run_command("overlap", "--project", str(PROJECT), "--share", share)
+    assert [patch["overlap_cohort_percentage"] for patch in project.patches] == [1, 29, 57, 100]
 
 
 @pytest.mark.parametrize("share", ["0", "0.001", "0.125", "1.5", "-1", "nan"])

@@ -37,7 +37,8 @@ def config(*tags: str) -> str:
 
 
 def smart(label: str, kind: str = "KeyPointLabels") -> str:
-    return tag(kind, kind, label, 'smart="true"')
+    own = ' model_skip="true"' if kind == "RectangleLabels" else ""
+    return tag(kind, kind, label, f'smart="true"{own}')
 
 
 SMART_ALONE = config(tag("BrushLabels", "mask", "Car"), smart("Car"), smart("Car", "RectangleLabels"))
@@ -50,6 +51,14 @@ def test_project_with_smart_tools_alone_is_served_by_sam(make_planner: MakePlann
     assert not plan.is_for_training
     with pytest.raises(ModelError, match="There is nothing to pre-label"):
         plan.check_is_trained()
+
+
+def test_boxes_are_pre_labels_also_where_prompts_are_drawn_with_them(
+    make_planner: MakePlanner, tiny_checkpoint: Checkpoint
+) -> None:
+    xml = config(tag("RectangleLabels", "box", "Car", 'smart="true"'), tag("BrushLabels", "mask", "Car"))
+    plan = make_planner().plan(xml)
+    assert (list(plan.controls), plan.version) == (["box"], tiny_checkpoint.version)
 
 
 def test_smart_tools_do_not_need_the_default_weights(make_planner: MakePlanner) -> None:

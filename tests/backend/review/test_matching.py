@@ -71,6 +71,14 @@ def test_iou_of_one_half_is_the_same_thing() -> None:
     assert found([region("p")], [region("new", Box(100, 100, 200, 149.9))]) == set()
 
 
+def test_least_iou_is_what_the_caller_says() -> None:
+    shown, annotated = [region("a", PLACE)], [region("b", moved(40))]
+    (match,) = match_regions(shown, annotated, images={}, least=0.01)
+    assert 0 < match.iou < 0.5
+    assert match_regions(shown, annotated, images={}, least=match.iou) == (match,)
+    assert match_regions(shown, annotated, images={}, least=match.iou + 0.001) == ()
+
+
 def test_rounding_of_percent_does_not_part_an_iou_of_one_half() -> None:
     assert found([region("p")], [region("new", Box(100, 100, 200, 149.9999999999))]) != set()
 

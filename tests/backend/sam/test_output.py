@@ -115,7 +115,9 @@ def test_each_label_of_a_prompt_tag_has_its_own_output() -> None:
     [
         pytest.param([BRUSH, CLICK], ["mask"], id="points stand for clicks"),
         pytest.param(
-            [BRUSH, tag("RectangleLabels", "frame", "car", smart="true")], ["mask"], id="boxes for masks"
+            [BRUSH, tag("RectangleLabels", "frame", "car", smart="true")],
+            ["mask", "frame"],
+            id="boxes are pre-labels too",
         ),
         pytest.param([BRUSH, FRAME], ["mask", "frame"], id="box holds a label itself"),
         pytest.param([tag("RectangleLabels", "frame", "car", smart="true")], ["frame"], id="boxes for boxes"),

@@ -69,8 +69,7 @@ def test_fit_is_at_least_as_good_as_scipys(seed: int) -> None:
     misfit = float((((curve(IMAGES, *found) - quality) / ERRORS) ** 2).sum())
     ours = (profile.law.quality(images) for images in IMAGES)
     assert profile.least == pytest.approx(float(((([*ours] - quality) / ERRORS) ** 2).sum()))
-    assert profile.least <= misfit + 1e-6
-    assert profile.least == pytest.approx(misfit, abs=0.01)
+    assert profile.least <= misfit + 1e-4
 
 
 @pytest.mark.parametrize(
@@ -84,14 +83,21 @@ def test_fit_is_at_least_as_good_as_scipys(seed: int) -> None:
 def test_best_law_through_a_point_is_that_of_a_search(images: float, quality: float) -> None:
     seen = noisy(LAW, ERRORS, seed=3)
 
+    def rest(exponent: float) -> float:
+        return 0.0 if math.isinf(images) else (images / 400) ** -exponent
+
     def misfit(gap_and_exponent: Floats) -> float:
         gap, exponent = gap_and_exponent
-        rise = (IMAGES / 400) ** -exponent - (0 if math.isinf(images) else (images / 400) ** -exponent)
+        rise = (IMAGES / 400) ** -exponent - rest(exponent)
         return float((((quality - gap * rise - seen) / ERRORS) ** 2).sum())
 
-    starts = [(gap, exponent) for gap in (0.05, 0.2) for exponent in (0.1, 0.5, 1.5)]
-    bounds = [(0, 5), (0.05, 2)]
-    least = min(minimize(misfit, start, bounds=bounds).fun for start in starts)
+    starts = [(gap, exponent) for gap in (0.01, 0.05) for exponent in (0.1, 0.5, 1.5)]
+    is_bounded = {"type": "ineq", "fun": lambda found: 1 - quality - found[0] * rest(found[1])}
+    searches = (
+        minimize(misfit, start, bounds=[(0, 5), (0.05, 2)], constraints=is_bounded, method="SLSQP")
+        for start in starts
+    )
+    least = min(search.fun for search in searches if search.success)
     assert Profile(IMAGES, seen, ERRORS**-2.0).misfit(images, quality) == pytest.approx(least, abs=0.01)
 
 

@@ -98,7 +98,7 @@ def test_interval_starts_at_0_without_a_change() -> None:
     random = np.random.default_rng(6)
     got = compare_samples(draw(MIX, 300, random), draw(MIX, 100, random), level=0.05)
     assert got.low == 0
-    assert got.high < 0.1
+    assert got.value < got.high < 0.15
 
 
 def test_same_samples_give_the_same_answer() -> None:

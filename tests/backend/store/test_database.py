@@ -21,6 +21,10 @@ from tests.backend.servers import free_port
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EVENT = WebhookEvent("key", "ACTION", 1, {})
+INSERT_PROJECT = text(
+    "INSERT INTO project (id, label_config, model_version, updated_at) "
+    "VALUES (1, 'x', NULL, '2026-01-01 00:00:00')"
+)
 
 
 def test_transaction_that_fails_leaves_nothing(database: Database) -> None:
@@ -28,11 +32,7 @@ def test_transaction_that_fails_leaves_nothing(database: Database) -> None:
         pass
 
     with pytest.raises(Stop), database.write() as session:
-        session.execute(
-            text(
-                "INSERT INTO project (id, label_config, model_version, updated_at) VALUES (1, 'x', NULL, '2026-01-01 00:00:00')"
-            )
-        )
+        session.execute(INSERT_PROJECT)
         raise Stop
     with database.read() as session:
         assert session.execute(text("SELECT count(*) FROM project")).scalar() == 0
@@ -40,11 +40,7 @@ def test_transaction_that_fails_leaves_nothing(database: Database) -> None:
 
 def test_reading_changes_nothing(database: Database) -> None:
     with database.read() as session:
-        session.execute(
-            text(
-                "INSERT INTO project (id, label_config, model_version, updated_at) VALUES (1, 'x', NULL, '2026-01-01 00:00:00')"
-            )
-        )
+        session.execute(INSERT_PROJECT)
     with database.read() as session:
         assert session.execute(text("SELECT count(*) FROM project")).scalar() == 0
 
@@ -82,11 +78,7 @@ def test_messages_hold_no_statement_and_no_value(database_address: str) -> None:
 
 def test_readers_go_on_while_one_writes(database: Database) -> None:
     with database.write() as session:
-        session.execute(
-            text(
-                "INSERT INTO project (id, label_config, model_version, updated_at) VALUES (1, 'x', NULL, '2026-01-01 00:00:00')"
-            )
-        )
+        session.execute(INSERT_PROJECT)
         assert count_events(database) == {}
 
 
