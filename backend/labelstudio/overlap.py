@@ -74,8 +74,8 @@ def _read(project: Mapping[str, Any]) -> Overlap:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LabelStudioError(
-            "Label Studio does not name maximum_annotations, overlap_cohort_percentage and show_overlap_first "
-            f"of the project ({type(error).__name__}: {error}), so its overlap cannot be set."
+            "Label Studio names no maximum_annotations, overlap_cohort_percentage or show_overlap_first of "
+            f"the project ({type(error).__name__}: {error}), so its overlap cannot be set."
         ) from error
 
 

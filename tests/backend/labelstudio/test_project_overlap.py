@@ -54,7 +54,7 @@ def test_what_label_studio_does_not_keep_is_an_error() -> None:
 def test_project_without_the_fields_is_an_error() -> None:
     project = fake()
     del project.fields["overlap_cohort_percentage"]
-    with pytest.raises(LabelStudioError, match="does not name maximum_annotations"):
+    with pytest.raises(LabelStudioError, match="names no maximum_annotations"):
         set_overlap(project.client, PROJECT, TENTH)
 
 
