@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from label_studio_sdk.client import LabelStudio
 from rich.console import Console
@@ -17,6 +18,7 @@ from demo.scenes import CLASSES, SceneStyle
 
 TITLE = "Street scenes"
 SCENES = range(2_000_000, 2_000_048)
+_PAGE = 100
 COLOURS = {"person": "#d62728", "car": "#1f77b4", "box": "#ff7f0e", "cone": "#9400d3"}
 _LABELS = "".join(f'<Label value="{name}" background="{COLOURS[name]}"/>' for name in CLASSES)
 LABEL_CONFIG = f"""<View>
@@ -61,13 +63,20 @@ def main() -> None:
 
 def set_up(sdk: LabelStudio, settings: Settings, title: str, label_config: str, seeds: Iterable[int]) -> int:
     """Make a project where it is missing, fill and connect it; return its id."""
-    project = next((p for p in sdk.projects.list() if p.title == title), None)
+    project = find_project(sdk, title)
     if project is None:
         project = sdk.projects.create(title=title, label_config=label_config)
     import_scenes(sdk, project.id, settings.data_dir / "scenes", seeds)
     drop_other_ports(sdk, project.id, settings.public_url)
     run_command("connect", "--project", str(project.id))
     return int(project.id)
+
+
+def find_project(sdk: LabelStudio, title: str) -> Any:
+    """Return the project of this title, None where there is none."""
+    # One page, which holds all of a demo's: Label Studio logs the look for a second as an error.
+    page = sdk.projects.list(page_size=_PAGE).items or []
+    return next((project for project in page if project.title == title), None)
 
 
 def drop_other_ports(sdk: LabelStudio, project_id: int, url: str) -> None:

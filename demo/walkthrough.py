@@ -20,7 +20,7 @@ from backend.store.database import Database, open_database
 from backend.store.runs import get_run, list_runs
 from backend.training.entities import RunState, TrainingRun, Verdict
 from demo.annotator import Effort, annotate
-from demo.project import LABEL_CONFIG, import_scenes, run_command
+from demo.project import LABEL_CONFIG, find_project, import_scenes, run_command
 from demo.scenes import SceneStyle
 
 STYLE = SceneStyle(camera="night")
@@ -103,7 +103,7 @@ class Walkthrough:
         return next(iter(list_runs(self._database, project_id=self.project_id, limit=1)), None)
 
     def _find_project(self) -> int:
-        found = next((p for p in self._sdk.projects.list() if p.title == self._plan.title), None)
+        found = find_project(self._sdk, self._plan.title)
         project = found or self._sdk.projects.create(title=self._plan.title, label_config=LABEL_CONFIG)
         run_command("connect", "--project", str(project.id))
         run_command(
