@@ -48,7 +48,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def steps(database: Database, settings: Settings, commands: Commands) -> Walkthrough:
-    projects = SimpleNamespace(list=lambda: [SimpleNamespace(id=PROJECT, title=Plan().title)])
+    page = SimpleNamespace(items=[SimpleNamespace(id=PROJECT, title=Plan().title)])
+    projects = SimpleNamespace(list=lambda page_size: page)
     return Walkthrough(settings, SimpleNamespace(projects=projects), database, Plan())  # type: ignore[arg-type]
 
 
