@@ -188,6 +188,11 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing follows by itself."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
 
 class TaskState(StrEnum):
     """State of one task in a pre-labelling job; `predicted`: stored here, not yet in Label Studio."""

@@ -1,27 +1,19 @@
 """`embed`: encode all images of a project ahead, as a job, and watch it."""
 
-import time
-
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn
 
 from backend.cli.console import open_services, out
+from backend.cli.job_bar import JobView, show_until_end
 from backend.entities import JobState
 from backend.errors import NotFound
 from backend.labelstudio.label_config import parse_label_config
 from backend.labelstudio.tasks import MAX_ID
 from backend.prelabel.project import LabelStudioProject
 from backend.queue import PREDICT
-from backend.sam.embed_progress import ENDS, EmbedJobs, EmbedProgress
+from backend.sam.embed_progress import EmbedJobs, EmbedProgress
 from backend.sam.embed_start import start_embedding
 from backend.sam.smart_images import smart_images
 from backend.services import Services
-from backend.training.progress import duration_words
-
-_LOOK_SECONDS = 0.5
-# Longer than another worker needs to take over from a killed one and to load the model.
-_QUIET_SECONDS = 90.0
-_BAR_CHARS = 20  # leaves room for the words in a terminal of 100 columns
 
 
 def embed(
@@ -65,69 +57,36 @@ def _cancel(jobs: EmbedJobs, project: int) -> None:
 
 def _watch(jobs: EmbedJobs, project: int) -> int:
     try:
-        progress = _show_until_end(jobs, project)
+        show_until_end(lambda: _look(jobs, project))
     except KeyboardInterrupt:
         out.print(f"The job goes on. Watch it:  python -m backend embed --project {project}")
         out.print(f"              or cancel it: python -m backend embed --project {project} --cancel")
         return 130
+    progress = _found(jobs, project)
     _print_end(progress)
     return 0 if progress.state == JobState.DONE and not progress.failed else 1
 
 
-def _show_until_end(jobs: EmbedJobs, project: int) -> EmbedProgress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(_BAR_CHARS),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
+def _found(jobs: EmbedJobs, project: int) -> EmbedProgress:
+    progress = jobs.get(project)
+    if progress is None:
+        raise NotFound(f"Redis knows no more of the job of project {project}; start it again.")
+    return progress
+
+
+def _look(jobs: EmbedJobs, project: int) -> JobView:
+    progress = _found(jobs, project)
+    return JobView(
+        state=progress.state,
+        is_cancel_asked=progress.is_cancel_asked,
+        total=progress.total,
+        done=progress.done,
+        counts=(
+            f"{progress.failed} failed" if progress.failed else "",
+            f"{progress.ready} were there already" if progress.ready else "",
+        ),
+        error=progress.error,
     )
-    told: set[str] = set()
-    seen, seen_at = -1, 0.0
-    with Progress(*columns, console=out) as bar:
-        line = bar.add_task("queued", total=None, words="")
-        while True:
-            progress = jobs.get(project)
-            if progress is None:
-                raise NotFound(f"Redis knows no more of the job of project {project}; start it again.")
-            if progress.done != seen:
-                seen, seen_at = progress.done, time.monotonic()
-            words = _words(progress, bar.tasks[line], quiet=time.monotonic() - seen_at)
-            bar.update(
-                line,
-                description=_state(progress),
-                total=progress.total,
-                completed=progress.done,
-                words=words,
-            )
-            if progress.state in ENDS:
-                return progress
-            if progress.error and progress.error not in told:
-                # Above the bar, once: it is long, and each try that fails gives it anew.
-                told.add(progress.error)
-                out.print(f"Waits: {progress.error}")
-            time.sleep(_LOOK_SECONDS)
-
-
-def _state(progress: EmbedProgress) -> str:
-    is_ending = progress.is_cancel_asked and progress.state not in ENDS
-    return "cancelling" if is_ending else progress.state
-
-
-def _words(progress: EmbedProgress, line: Task, *, quiet: float) -> str:
-    """Return what stands beside the bar; `quiet` are the seconds since the last task."""
-    parts = [
-        f"{progress.failed} failed" if progress.failed else "",
-        f"{progress.ready} were there already" if progress.ready else "",
-    ]
-    if progress.state == JobState.QUEUED:
-        parts.append("is tried again" if progress.error else "waits for a worker")
-    elif progress.state == JobState.RUNNING and quiet > _QUIET_SECONDS:
-        parts.append(f"nothing new for {duration_words(quiet)}: is a worker running?")
-    elif progress.state == JobState.RUNNING:
-        # Of the last half minute, as rich measures it: loading the model does not count.
-        parts.append(f"{line.speed:.1f} images/s" if line.speed else "starting")
-        parts.append(f"about {duration_words(line.time_remaining)} left" if line.time_remaining else "")
-    return ", ".join(filter(None, parts))
 
 
 def _print_end(progress: EmbedProgress) -> None:

@@ -17,7 +17,6 @@ from backend.entities import JobState
 from backend.errors import QueueUnavailable
 from backend.store.leases import LeaseLost
 
-ENDS = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _UNFINISHED = "embed:unfinished"
 _UNFINISHED_SECONDS, _ENDED_SECONDS = 30 * 86_400, 86_400
 _LEASE_SECONDS = 30
@@ -72,7 +71,7 @@ class EmbedJobs:
             self._redis.hdel(_key(project_id), _CANCEL)
         # Only then looked at: a pass that ended before this is begun anew, any other does not end by it.
         found = self.get(project_id)
-        if found is not None and found.state not in ENDS:
+        if found is not None and not found.state.is_end:
             return False
         with _translated(), self._redis.pipeline() as pipe:
             pipe.delete(_key(project_id))
@@ -96,7 +95,7 @@ class EmbedJobs:
     def ask_to_cancel(self, project_id: int) -> bool:
         """Have the pass ended before its next task; False where none is unfinished."""
         found = self.get(project_id)
-        if found is None or found.state in ENDS:
+        if found is None or found.state.is_end:
             return False
         with _translated(), self._redis.pipeline() as pipe:
             _store(pipe, project_id, {_CANCEL: 1})
@@ -115,7 +114,7 @@ class EmbedJobs:
             if not self._redis.set(_lease(project_id), owner, nx=True, ex=_LEASE_SECONDS):
                 return None
             found = self.get(project_id)
-            if found is None or found.state in ENDS:
+            if found is None or found.state.is_end:
                 self._redis.srem(_UNFINISHED, project_id)
                 self._redis.delete(_lease(project_id))
                 return None

@@ -51,7 +51,7 @@ def watch(run: RunCommand, jobs: EmbedJobs, monkeypatch: pytest.MonkeyPatch) -> 
             jobs.store(PROJECT, owner="worker", **values)
             jobs.end(PROJECT, state, owner="worker", error=str(values.get("error", "")))
 
-        monkeypatch.setattr("backend.cli.embed.time.sleep", work)
+        monkeypatch.setattr("backend.cli.job_bar.time.sleep", work)
         return run()
 
     return call  # type: ignore[return-value]
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backend.cli.embed.time.sleep", interrupt)
+    monkeypatch.setattr("backend.cli.job_bar.time.sleep", interrupt)
     result = run()
     assert result.exit_code == 130 and "embed --project 7 --cancel" in result.output
     assert jobs.without_worker() == [PROJECT]
