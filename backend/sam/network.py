@@ -42,6 +42,10 @@ class Network:
         # TinyViT gathers its attention biases in `eval`, so that comes after the move.
         self._sam = sam.to(device).eval()
         self._device = torch.device(device)
+        if self._device.type == "cpu":
+            # The image's tokens come with their channels last, so that nothing need be copied: measured with
+            # MobileSAM's decoder on one core, 103 ms instead of 133, and the same logits to 2e-7.
+            self._sam.mask_decoder.output_upscaling.to(memory_format=torch.channels_last)
         self.architecture = architecture
         # How many masks one pass of the decoder should make at most.
         self.boxes_at_once = _CPU_BOXES if self._device.type == "cpu" else _DEVICE_BOXES
