@@ -67,11 +67,6 @@ class Plan:
         return min((tag.threshold for tag in self.tags), default=1.0)
 
     @property
-    def has_masks_of_boxes(self) -> bool:
-        """Whether SAM makes masks of what a model finds."""
-        return any(label_config.takes_masks_of_boxes(tag.control) for tag in self.tags)
-
-    @property
     def is_for_training(self) -> bool:
         """Whether a model is to be trained for the project: not where it has smart tools alone."""
         return bool(self.tags) or self.version == UNTRAINED
@@ -172,13 +167,10 @@ class Planner:
         return tuple(tags[control.name] for control in fillable if control.name in tags)
 
     def _joined(self, tags: tuple[TagPlan, ...]) -> Plan:
-        plan = Plan(tags, version="+".join(dict.fromkeys(tag.checkpoint.version for tag in tags)))
-        # Another SAM makes other masks of the same boxes, so it is a part of the version.
-        return (
-            replace(plan, version=f"{plan.version}+{self._sam_version()}")
-            if plan.has_masks_of_boxes
-            else plan
-        )
+        versions = [tag.checkpoint.version for tag in tags]
+        if any(label_config.takes_masks_of_boxes(tag.control) for tag in tags):
+            versions.append(self._sam_version())  # another SAM makes other masks of the same boxes
+        return Plan(tags, version="+".join(dict.fromkeys(versions)))
 
     def _by_champion(self, controls: Sequence[ControlTag], project_id: int | None) -> dict[str, TagPlan]:
         champion = self._champion_of(project_id)

@@ -76,7 +76,7 @@ def test_project_with_pre_labels_beside_smart_tools_goes_by_its_models_version(
     xml = config(tag("RectangleLabels", "box", "Car"), tag("BrushLabels", "mask", "Car"), smart("Car"))
     plan = make_planner().plan(xml)
     assert (list(plan.controls), plan.version) == (["box"], tiny_checkpoint.version)
-    assert plan.is_for_training and not plan.has_masks_of_boxes
+    assert plan.is_for_training
 
 
 def test_labels_to_be_learnt_go_before_smart_tools(make_planner: MakePlanner) -> None:
@@ -101,7 +101,7 @@ def test_boxes_fill_a_tag_of_masks_and_the_version_names_both_models(
     make_planner: MakePlanner, tiny_checkpoint: Checkpoint, kind: str
 ) -> None:
     plan = make_planner().plan(config(tag(kind, "mask", "Car", FROM_BOXES), smart("Car", "RectangleLabels")))
-    assert list(plan.controls) == ["mask"] and plan.has_masks_of_boxes
+    assert list(plan.controls) == ["mask"] and plan.version.endswith(f"+{SAM}")
     assert plan.version == f"{tiny_checkpoint.version}+{SAM}"
     assert plan.checkpoints == (tiny_checkpoint,)
 
