@@ -162,7 +162,9 @@ class Prediction:
     """What a model version says about one task.
 
     `size` is that of the (first) image, None where there was none to be had. `score` is a certainty in
-    [0, 1]: low means that a person should look at this task first.
+    [0, 1]: low means that a person should look at this task first. `brightness` is the (first) image's mean
+    luma in [0, 1], `embedding` what the version's backbone makes of it: a unit vector as little-endian
+    float16, to be compared within one version alone; each None where it is not known.
     `seconds` is the time from request to answer that this task's image cost. `failure` is None, or the
     reason why there are no regions. `filtered` counts what hygiene took out, by filter. A `blind` prediction
     is logged and not shown.
@@ -177,6 +179,8 @@ class Prediction:
     failure: str | None = None
     filtered: Mapping[str, int] = field(default_factory=dict)
     blind: bool = False
+    brightness: float | None = None
+    embedding: bytes | None = None
 
 
 class JobState(StrEnum):

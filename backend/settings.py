@@ -17,14 +17,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
 from backend.errors import SettingsError
+from backend.report_settings import ProjectSettings
 from backend.sam_settings import SamSettings
-from backend.training_settings import OFF, TrainingSettings, checked_cron
+from backend.training_settings import OFF, checked_cron
 
 # Linux refuses a longer path for a Unix socket (sun_path holds 108 bytes, the closing zero included).
 UNIX_SOCKET_MAX_BYTES = 107
 
 
-class Settings(SamSettings, TrainingSettings, BaseSettings):
+class Settings(SamSettings, ProjectSettings, BaseSettings):
     """Configuration of server, worker and command line. Empty text means "not set"."""
 
     model_config = SettingsConfigDict(
@@ -178,15 +179,15 @@ class Settings(SamSettings, TrainingSettings, BaseSettings):
         """Where artifacts are kept, as fsspec writes it."""
         return self.artifact_url.rstrip("/") or str((self.data_dir / "artifacts").resolve())
 
-    def of_project(self, changes: Mapping[str, object]) -> TrainingSettings:
-        """Return the settings of retraining with a project's own.
+    def of_project(self, changes: Mapping[str, object]) -> ProjectSettings:
+        """Return what holds for a project with settings of its own.
 
         Raises:
             SettingsError: a name or a value cannot be used.
         """
-        given = {name: getattr(self, name) for name in TrainingSettings.model_fields}
+        given = {name: getattr(self, name) for name in ProjectSettings.model_fields}
         try:
-            return TrainingSettings.model_validate({**given, **changes})
+            return ProjectSettings.model_validate({**given, **changes})
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
 

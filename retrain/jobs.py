@@ -18,6 +18,7 @@ from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
 from backend.prelabel.work import work_on_job
 from backend.queue import EVENTS, QUEUES, TRAIN
+from backend.report.build import renew_reports
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
@@ -32,7 +33,7 @@ from backend.settings import read_settings
 from backend.store.event_queue import pending_ids
 from backend.store.syncs import get_sync
 from backend.training.consider import consider
-from backend.training.names import ALERTS_JOB, CONSIDER_JOB, TIDY_JOB, TRAIN_JOB
+from backend.training.names import ALERTS_JOB, CONSIDER_JOB, REPORTS_JOB, TIDY_JOB, TRAIN_JOB
 from retrain.aftermath import settle_run, tidy_up
 from retrain.training.courtesy import Courtesy
 
@@ -107,6 +108,13 @@ def check_alerts() -> int:
         services.queue.job_started(ALERTS_JOB)
         judge_projects(services.database, services.settings, now=_now())
         return deliver_due(services.database, services.settings, now=_now())
+
+
+def renew_project_reports() -> int:
+    """Work out the reports of projects where something has changed; return how many."""
+    with _services() as services:
+        services.queue.job_started(REPORTS_JOB)
+        return renew_reports(services)
 
 
 def tidy() -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.alerts.entities import AlertKind, Finding
+from backend.report_settings import ProjectSettings
 from backend.stats.intervals import Estimate
 from backend.training.entities import RunState, TrainingRun, Verdict
 from backend.training.names import MISSING_IMAGES
-from backend.training_settings import TrainingSettings
 
 # Fewer say nothing of a version.
 LEAST_REGIONS = 30
@@ -47,7 +47,7 @@ class ProjectFacts:
     runs: tuple[TrainingRun, ...]
 
 
-def judge(facts: ProjectFacts, settings: TrainingSettings, *, now: datetime) -> tuple[Finding, ...]:
+def judge(facts: ProjectFacts, settings: ProjectSettings, *, now: datetime) -> tuple[Finding, ...]:
     """Return what is found, at most one finding of each kind; where there is none, an alert stays as it is.
 
     Args:

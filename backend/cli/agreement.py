@@ -8,10 +8,11 @@ from rich.table import Table
 
 from backend.cli.console import open_services, out
 from backend.labelstudio.tasks import MAX_ID
+from backend.report_settings import ModelRole
 from backend.review.matching import SAME_IOU
 from backend.stats.agreement import AgreementReport, RaterAgreement
 from backend.stats.agreement_figures import Agreement
-from backend.stats.agreement_queries import MOST_TASKS, ModelRole, read_agreement
+from backend.stats.agreement_queries import MOST_TASKS, read_agreement
 from backend.stats.intervals import Estimate
 from backend.stats.task_agreement import Rater, RaterKind
 

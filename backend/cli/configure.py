@@ -10,10 +10,10 @@ from rich.table import Table
 from backend.cli.console import open_services, out
 from backend.errors import BadRequest
 from backend.labelstudio.tasks import MAX_ID
+from backend.report_settings import ProjectSettings
 from backend.services import Services
 from backend.store.project_settings import own_settings, project_settings, set_project_settings
 from backend.store.reviews import check_project
-from backend.training_settings import TrainingSettings
 
 
 def configure(
@@ -64,7 +64,7 @@ def _print(services: Services, project: int) -> None:
     )
 
 
-def _table(effective: TrainingSettings, own: Mapping[str, Any]) -> Table:
+def _table(effective: ProjectSettings, own: Mapping[str, Any]) -> Table:
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("setting", no_wrap=True)
     table.add_column("value", overflow="fold")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import typer
 from rich.box import SIMPLE
@@ -63,7 +64,7 @@ def _print_version(quality: VersionQuality) -> None:
         out.print(f"Most relabelled: {', '.join(pairs)}")
 
 
-def _print_parts(heading: str, parts: Sequence[Part]) -> None:
+def _print_parts(heading: str, parts: Sequence[Part[Any]]) -> None:
     rows = []
     for part in parts:
         name = _name(heading, part.key)

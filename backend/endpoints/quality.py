@@ -53,7 +53,7 @@ def _version(quality: VersionQuality) -> dict[str, Any]:
     }
 
 
-def _part(name: str, part: Part) -> dict[str, Any]:
+def _part(name: str, part: Part[Any]) -> dict[str, Any]:
     key = part.key.isoformat() if isinstance(part.key, date) else part.key
     return {name: key, "corrected": _figures(part.corrected), "blind": _figures(part.blind)}
 

@@ -205,7 +205,7 @@ def _rater(rater: Rater, pairs: Sequence[Sequence[PairComparison]], dice: Dice) 
         sums = [(sum(p.equal for p in side), sum(p.regions for p in side)) for side in (own, others)]
         rows.append(np.array([*sums[0], *sums[1]], np.float64))
     f1, f1_of_others, difference = dice.estimate(rows, _OWN, _OTHERS, _DIFFERENCE)
-    tasks = sum(row[1] > 0 for row in rows)
-    has_enough = min(tasks, sum(row[3] > 0 for row in rows)) >= FEWEST_TASKS
+    tasks, tasks_of_others = (sum(bool(row[column] > 0) for row in rows) for column in (1, 3))
+    has_enough = min(tasks, tasks_of_others) >= FEWEST_TASKS
     is_unlike = difference is not None and difference.high < 0 and has_enough
-    return RaterAgreement(rater, int(tasks), f1, f1_of_others, difference, is_unlike)
+    return RaterAgreement(rater, tasks, f1, f1_of_others, difference, is_unlike)

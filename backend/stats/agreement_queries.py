@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from backend.labelstudio.annotated_regions import read_regions
+from backend.report_settings import ModelRole
 from backend.review.matching import SAME_IOU
 from backend.stats.agreement import AgreementReport, assess_agreement
 from backend.stats.bootstrap import DRAWS
@@ -22,14 +22,6 @@ from backend.store.tables import SqlPrediction
 _PAGE = 50
 MOST_TASKS = 2000
 _SEED = 7
-
-
-class ModelRole(StrEnum):
-    """What becomes of predictions: nothing; a rater to compare with; a member of all that are compared."""
-
-    LEFT_OUT = "left-out"
-    COMPARED = "compared"
-    MEMBER = "member"
 
 
 def read_agreement(

@@ -3,16 +3,19 @@
 Corrected tasks, where the annotator saw the prediction, and blind ones, where nobody did, stay apart.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from backend.review.entities import Tally
 from backend.stats.intervals import Estimate, ShareSums, estimate_difference, estimate_share
 
 Key = TypeVar("Key", bound=Hashable)
+# What parts are by: label, annotator, or week.
+PartKey = TypeVar("PartKey", str, int | None, date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,10 @@ class Anchoring:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(Generic[PartKey]):
     """One label, annotator or week; None for an annotator whom Label Studio does not name."""
 
-    key: str | int | date | None
+    key: PartKey
     corrected: Figures
     blind: Figures
 
@@ -111,18 +114,22 @@ class VersionQuality:
     corrected: Figures
     blind: Figures
     anchoring: Anchoring | None
-    labels: tuple[Part, ...]
-    annotators: tuple[Part, ...]
-    weeks: tuple[Part, ...]
+    labels: tuple[Part[str], ...]
+    annotators: tuple[Part[int | None], ...]
+    weeks: tuple[Part[date], ...]
     relabelled: tuple[Confusion, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """All versions of a project that annotators have corrected, the newest first."""
+    """All versions of a project that annotators have corrected, the newest first; and by week all together.
+
+    A task that is corrected in one week with predictions of several versions counts once for each.
+    """
 
     project_id: int
     versions: tuple[VersionQuality, ...]
+    weeks: tuple[Part[date], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,16 @@ def assess(known: VersionSums) -> VersionQuality:
     )
 
 
+def assess_weeks(known: Sequence[VersionSums]) -> tuple[Part[date], ...]:
+    """Return the figures of each week, of all versions together."""
+    tasks: Counter[tuple[date, bool]] = Counter()
+    for version in known:
+        own = _add_up(version.cells, lambda cell: cell.week)
+        tasks.update({key: version.tasks_by_week.get(key, sums.annotations) for key, sums in own.items()})
+    cells = [cell for version in known for cell in version.cells]
+    return _parts(_add_up(cells, lambda cell: cell.week), tasks)
+
+
 def figures_of(sums: Sums, *, tasks: int) -> Figures:
     """Return the figures of one group of annotations, which are of so many tasks."""
     return Figures(
@@ -213,7 +230,7 @@ def _f1(jaccard: Estimate | None) -> Estimate | None:
     return Estimate(value, low, high)
 
 
-def _anchoring(total: Part) -> Anchoring | None:
+def _anchoring(total: Part[Any]) -> Anchoring | None:
     corrected, blind = total.corrected, total.blind
     if not (corrected.annotations and blind.annotations):
         return None
@@ -235,7 +252,9 @@ def _add_up(cells: Iterable[Cell], key_of: Callable[[Cell], Key]) -> dict[tuple[
     return {key: Sums(*map(sum, zip(*map(_values, group), strict=True))) for key, group in groups.items()}
 
 
-def _parts(sums: Mapping[tuple[Any, bool], Sums], tasks: Mapping[tuple[Any, bool], int]) -> tuple[Part, ...]:
+def _parts(
+    sums: Mapping[tuple[Any, bool], Sums], tasks: Mapping[tuple[Any, bool], int]
+) -> tuple[Part[Any], ...]:
     keys = sorted({key for key, _ in sums}, key=lambda key: (key is None, key))
 
     def figures(key: Any, is_blind: bool) -> Figures:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Float, SQLColumnExpression, case, cast, fu
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.review.entities import Kind
-from backend.stats.quality import Cell, Confusion, QualityReport, Sums, VersionSums, assess
+from backend.stats.quality import Cell, Confusion, QualityReport, Sums, VersionSums, assess, assess_weeks
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlCorrection, SqlTally
 from backend.store.reviews import check_project
@@ -80,7 +80,7 @@ def read_quality(
         seen = _read_first_seen(session)
     versions = sorted(map(assess, known), key=lambda each: each.version)
     versions.sort(key=lambda each: seen.get(each.version) or _midnight(each.first_week), reverse=True)
-    return QualityReport(project_id, tuple(versions))
+    return QualityReport(project_id, tuple(versions), assess_weeks(known))
 
 
 @dataclass(frozen=True, slots=True)

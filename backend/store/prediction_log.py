@@ -39,6 +39,8 @@ def prediction_row(prediction: Prediction, *, project_id: int | None, now: datet
         failure=prediction.failure,
         filtered=dict(prediction.filtered),
         blind=prediction.blind,
+        brightness=prediction.brightness,
+        embedding=prediction.embedding,
         served_at=now,
     )
 

@@ -7,11 +7,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.errors import BadRequest, SettingsError
+from backend.report_settings import ProjectSettings
 from backend.settings import Settings
 from backend.store.base import table_of
 from backend.store.database import Database, upsert
 from backend.store.training_tables import SqlProjectSetting
-from backend.training_settings import TrainingSettings
 
 
 def own_settings(database: Database, project_id: int) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def own_settings(database: Database, project_id: int) -> dict[str, Any]:
         return _own(session, project_id)
 
 
-def project_settings(database: Database, project_id: int, settings: Settings) -> TrainingSettings:
+def project_settings(database: Database, project_id: int, settings: Settings) -> ProjectSettings:
     """Return the settings that hold for the project.
 
     Raises:
@@ -31,7 +31,7 @@ def project_settings(database: Database, project_id: int, settings: Settings) ->
 
 def set_project_settings(
     database: Database, project_id: int, changes: Mapping[str, object], settings: Settings
-) -> TrainingSettings:
+) -> ProjectSettings:
     """Set some of the project's own settings, and return those that hold then: all changes, or none.
 
     Args:
@@ -74,12 +74,12 @@ def _own(session: Session, project_id: int) -> dict[str, Any]:
     query = select(SqlProjectSetting.name, SqlProjectSetting.value)
     rows = session.execute(query.where(SqlProjectSetting.project_id == project_id))
     # A setting that a later version of this program no longer has must stop nothing.
-    return {name: value for name, value in rows if name in TrainingSettings.model_fields}
+    return {name: value for name, value in rows if name in ProjectSettings.model_fields}
 
 
 def _checked_name(name: str) -> str:
-    if name.lower() not in TrainingSettings.model_fields:
-        known = ", ".join(known.upper() for known in TrainingSettings.model_fields)
+    if name.lower() not in ProjectSettings.model_fields:
+        known = ", ".join(known.upper() for known in ProjectSettings.model_fields)
         raise BadRequest(
             f"{name[:80]!r} is no setting that a project may have of its own; those are {known}."
         )

@@ -35,7 +35,7 @@ def create_run(
         "state": RunState.QUEUED,
         "phase": Phase.SNAPSHOT,
         "reason": reason,
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", include=set(TrainingSettings.model_fields)),
         "epoch": 0,
         "epochs": settings.train_epochs,
         "batch": settings.train_batch,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     false,
@@ -58,6 +59,9 @@ class SqlPrediction(SqlBase):
     failure: Mapped[str | None] = mapped_column(Text)
     filtered: Mapped[dict[str, int]] = mapped_column(Json, server_default=text("'{}'"))
     blind: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    brightness: Mapped[float | None] = mapped_column(Float)
+    # Read only where it is asked for: half a kilobyte a row.
+    embedding: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     served_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

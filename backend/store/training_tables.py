@@ -128,6 +128,8 @@ class SqlTrainedVersion(SqlBase):
     artifact: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     comparison: Mapped[dict[str, Any]] = mapped_column(Json)
+    # What the version finds in the snapshot's val and test images, for drift; null for old versions.
+    held_out: Mapped[list[dict[str, Any]] | None] = mapped_column(Json, deferred=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -184,6 +186,8 @@ class SqlAlert(SqlBase):
     message: Mapped[str] = mapped_column(Text)
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(Text)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resolved_message: Mapped[str | None] = mapped_column(Text)
     resolved_delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

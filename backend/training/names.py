@@ -4,6 +4,7 @@ TRAIN_JOB = "retrain.jobs.train"
 CONSIDER_JOB = "retrain.jobs.consider_training"
 ALERTS_JOB = "retrain.jobs.check_alerts"
 TIDY_JOB = "retrain.jobs.tidy"
+REPORTS_JOB = "retrain.jobs.renew_project_reports"
 # How a run's warning begins that tells of images which are missing.
 MISSING_IMAGES = "The images of "
 

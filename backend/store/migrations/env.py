@@ -4,11 +4,11 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from backend.settings import read_settings
-from backend.store import ledger_tables, training_tables
+from backend.store import ledger_tables, report_tables, training_tables
 from backend.store.base import SqlBase
 
 # Imported, so that the metadata know all tables.
-_TABLES = (ledger_tables, training_tables)
+_TABLES = (ledger_tables, report_tables, training_tables)
 
 
 def _migrate(connection: Connection) -> None:

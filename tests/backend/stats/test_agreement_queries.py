@@ -3,8 +3,9 @@
 import pytest
 
 from backend.errors import NotFound
+from backend.report_settings import ModelRole
 from backend.stats.agreement import AgreementReport
-from backend.stats.agreement_queries import ModelRole, read_agreement
+from backend.stats.agreement_queries import read_agreement
 from backend.store.database import Database
 from tests.backend.annotations_of_several import NOON, annotate, predict
 from tests.backend.tallies import PROJECT, know_project

@@ -14,13 +14,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from backend.errors import DatabaseUnavailable
-from backend.store import ledger_tables, training_tables
+from backend.store import ledger_tables, report_tables, training_tables
 from backend.store.base import SqlBase
 from backend.store.database import Database, open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 # Imported, so that the metadata know all tables.
-TABLES = (ledger_tables, training_tables)
+TABLES = (ledger_tables, report_tables, training_tables)
 OPEN = """
 import sys
 from backend.store.database import open_database
