@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services
 from backend.errors import AppError
+from backend.project_metrics import render_project_metrics
 
 open_blueprint = Blueprint("health", __name__)
 guarded_blueprint = Blueprint("operations", __name__)
@@ -40,8 +41,10 @@ def ready() -> tuple[Response, int]:
 
 @guarded_blueprint.get("/metrics")
 def metrics() -> Response:
-    """Return Prometheus' text format."""
-    return Response(get_services().metrics.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    """Return Prometheus' text format: what this server did, and how its projects are."""
+    services = get_services()
+    text = services.metrics.render() + render_project_metrics(services.database, services.queue)
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _state(check: Callable[[], object]) -> str:
