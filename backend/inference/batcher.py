@@ -8,10 +8,11 @@ import queue
 import threading
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from backend.entities import Detection, Image
+from backend.entities import Image
+from backend.inference.seen import Seen
 
 
 class BatcherClosed(Exception):
@@ -28,8 +29,8 @@ class Engine(Protocol):
     def batch_key(self, image: Image) -> Hashable:
         """Return what images must have in common to share a batch."""
 
-    def detect(self, images: Sequence[Image], *, threshold: float) -> list[list[Detection]]:
-        """Detect objects in each image, scores of at least `threshold`."""
+    def see(self, images: Sequence[Image], *, threshold: float) -> list[Seen]:
+        """Tell what is in each image: objects with scores of at least `threshold`."""
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class _Item:
     image: Image
     threshold: float
     key: Hashable
-    future: "Future[list[Detection]]" = field(default_factory=Future)
+    future: "Future[Seen]" = field(default_factory=Future)
 
 
 class Batcher:
@@ -64,8 +65,8 @@ class Batcher:
         """True when the engine is let go and nothing is left to be answered."""
         return not self._thread.is_alive()
 
-    def submit(self, image: Image, *, threshold: float) -> "Future[list[Detection]]":
-        """Queue one image ((H, W, 3) uint8 BGR) and return its detections to come.
+    def submit(self, image: Image, *, threshold: float) -> "Future[Seen]":
+        """Queue one image ((H, W, 3) uint8 BGR) and return what will be seen in it.
 
         Raises:
             BatcherClosed: it was closed or retired before; the image is not queued.
@@ -124,12 +125,13 @@ class Batcher:
             return
         try:
             # Lower-scored boxes never suppress higher ones, so filtering afterwards changes no result.
-            found = self._engine.detect([i.image for i in batch], threshold=min(i.threshold for i in batch))
+            found = self._engine.see([i.image for i in batch], threshold=min(i.threshold for i in batch))
             pairs = list(zip(batch, found, strict=True))
         # This thread serves all requests: each gets the error, and the thread lives on.
         except Exception as error:
             for item in batch:
                 item.future.set_exception(error)
             return
-        for item, detections in pairs:
-            item.future.set_result([d for d in detections if d.score >= item.threshold])
+        for item, seen in pairs:
+            kept = tuple(d for d in seen.detections if d.score >= item.threshold)
+            item.future.set_result(replace(seen, detections=kept))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backend.entities import Detection, ImageSize, Mask, Prediction, Task
 from backend.inference.blind import is_blind
@@ -37,6 +37,20 @@ class Kept:
     filtered: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class TaskFindings:
+    """All that is known of one task's images.
+
+    `masks` are, by the name of a control tag, those that are shown in place of what its model found, in
+    order. `brightness` and `embedding` are as in `Prediction`.
+    """
+
+    kept: Kept
+    masks: Mapping[str, Sequence[Mask]] = field(default_factory=dict)
+    brightness: float | None = None
+    embedding: bytes | None = None
+
+
 def keep_findings(
     plan: Plan, found: Sequence[tuple[Sequence[Detection], ImageSize]], *, limits: HygieneLimits
 ) -> Kept:
@@ -61,8 +75,7 @@ def keep_findings(
 def compose_prediction(
     task: Task,
     plan: Plan,
-    kept: Kept,
-    masks: Mapping[str, Sequence[Mask]],
+    found: TaskFindings,
     *,
     project_id: int | None,
     presentation: Presentation,
@@ -73,14 +86,14 @@ def compose_prediction(
     Args:
         task: The task.
         plan: What its labeling config asks for.
-        kept: What is worth showing.
-        masks: By the name of a control tag those that are shown in place of what its model found, in order.
+        found: What is known of its images.
         project_id: Label Studio's project.
         presentation: How findings become what people see.
         seconds: Time that the task's image cost so far.
     """
+    kept = found.kept
     regions = build_regions(
-        [_with_masks(tag, masks.get(tag.control.name)) for tag in kept.findings],
+        [_with_masks(tag, found.masks.get(tag.control.name)) for tag in kept.findings],
         polygon_points=presentation.polygon_points,
         identify=lambda index: region_id(project_id, task.id, plan.version, index),
     )
@@ -96,6 +109,8 @@ def compose_prediction(
         seconds=seconds,
         filtered=kept.filtered,
         blind=is_blind(project_id, task.id, fraction=presentation.blind_fraction),
+        brightness=found.brightness,
+        embedding=found.embedding,
     )
 
 

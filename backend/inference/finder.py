@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from backend.entities import Detection, Image, ImageSize, Mask, Task
+from backend.entities import Image, ImageSize, Mask, Task
 from backend.errors import MediaError, ModelError
 from backend.inference.checkpoint import Checkpoint
-from backend.inference.composition import Kept, keep_findings
+from backend.inference.composition import Kept, TaskFindings, keep_findings
 from backend.inference.hygiene import HygieneLimits
 from backend.inference.manager import ModelManager
 from backend.inference.plan import Plan
+from backend.inference.seen import Seen
 from backend.labelstudio.label_config import image_address, takes_masks_of_boxes
+from backend.media.brightness import mean_brightness
 from backend.media.loader import MediaLoader, digest_of
 from backend.sam.box_masks import BoxMasks
 
@@ -55,8 +57,8 @@ class Finder:
         self._limits = limits
         self._box_masks = box_masks
 
-    def find(self, task: Task, plan: Plan, *, deadline: float) -> tuple[Kept, dict[str, Sequence[Mask]]]:
-        """Return what is worth showing in a task's images, and by the name of a control tag the masks of it.
+    def find(self, task: Task, plan: Plan, *, deadline: float) -> TaskFindings:
+        """Return what is worth showing in a task's images, and what else is known of them.
 
         Args:
             task: The task.
@@ -72,9 +74,20 @@ class Finder:
             raise MediaError("too_late", _TOO_LATE)
         pictures = self._load(task, plan)
         try:
-            found = self._detect(plan, pictures, deadline)
+            seen = self._look(plan, pictures, deadline)
+            found = [
+                (each.detections, pictures[tag.control.image_value].size)
+                for tag, each in zip(plan.tags, seen, strict=True)
+            ]
             kept = keep_findings(plan, found, limits=self._limits)
-            return kept, self._masks(kept, pictures, deadline)
+            masks = self._masks(kept, pictures, deadline)
+            first = next(iter(pictures.values()), None)  # the first tag's
+            return TaskFindings(
+                kept,
+                masks,
+                brightness=None if first is None else mean_brightness(first.image),
+                embedding=seen[0].embedding if seen else None,
+            )
         except TimeoutError:
             raise MediaError("too_late", _TOO_LATE) from None
 
@@ -87,10 +100,8 @@ class Finder:
             pictures[value] = _Picture(image, digest_of(data) if value in for_sam else None)
         return pictures
 
-    def _detect(
-        self, plan: Plan, pictures: Mapping[str, _Picture], deadline: float
-    ) -> list[tuple[Sequence[Detection], ImageSize]]:
-        """Return what each tag's model finds; a model runs once over an image, however many tags ask it."""
+    def _look(self, plan: Plan, pictures: Mapping[str, _Picture], deadline: float) -> list[Seen]:
+        """Return what each tag's model sees; a model runs once over an image, however many tags ask it."""
         thresholds: dict[tuple[Checkpoint, str], float] = {}
         for tag in plan.tags:
             key = (tag.checkpoint, tag.control.image_value)
@@ -99,11 +110,8 @@ class Finder:
             (checkpoint, value): self._manager.submit(checkpoint, pictures[value].image, threshold=threshold)
             for (checkpoint, value), threshold in thresholds.items()
         }
-        found = {key: future.result(timeout=_left(deadline)) for key, future in futures.items()}
-        return [
-            (found[tag.checkpoint, tag.control.image_value], pictures[tag.control.image_value].size)
-            for tag in plan.tags
-        ]
+        seen = {key: future.result(timeout=_left(deadline)) for key, future in futures.items()}
+        return [seen[tag.checkpoint, tag.control.image_value] for tag in plan.tags]
 
     def _masks(
         self, kept: Kept, pictures: Mapping[str, _Picture], deadline: float

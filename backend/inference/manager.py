@@ -12,10 +12,11 @@ from time import monotonic
 
 import structlog
 
-from backend.entities import Detection, Image
+from backend.entities import Image
 from backend.errors import ModelError
 from backend.inference.batcher import Batcher, BatcherClosed, Engine
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
+from backend.inference.seen import Seen
 from backend.inference.weights import FileMark, mark_of
 
 log = structlog.get_logger(__name__)
@@ -84,8 +85,8 @@ class ModelManager:
         """
         self._batcher(checkpoint)
 
-    def submit(self, checkpoint: Checkpoint, image: Image, *, threshold: float) -> "Future[list[Detection]]":
-        """Queue one image ((H, W, 3) uint8 BGR), loading the model if need be; return what will be found.
+    def submit(self, checkpoint: Checkpoint, image: Image, *, threshold: float) -> "Future[Seen]":
+        """Queue one image ((H, W, 3) uint8 BGR), loading the model if need be; return what will be seen.
 
         Raises:
             ModelError: the model cannot be loaded.

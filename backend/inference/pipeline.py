@@ -174,12 +174,11 @@ class PredictionPipeline:
     def _predict_task(self, task: Task, plan: Plan, project_id: int | None, deadline: float) -> Prediction:
         started = perf_counter()
         try:
-            kept, masks = self._finder.find(task, plan, deadline=deadline)
+            found = self._finder.find(task, plan, deadline=deadline)
             return compose_prediction(
                 task,
                 plan,
-                kept,
-                masks,
+                found,
                 project_id=project_id,
                 presentation=self._presentation,
                 seconds=perf_counter() - started,

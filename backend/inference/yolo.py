@@ -14,7 +14,9 @@ from backend.entities import Detection, Image, ImageSize
 from backend.errors import ModelError
 from backend.geometry import letterbox_shape
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
+from backend.inference.embedding import Embedder
 from backend.inference.heads import detections
+from backend.inference.seen import Seen
 
 # ultralytics pads to multiples of 32 pixels at least, whatever the model's own stride.
 _LEAST_STRIDE = 32
@@ -50,6 +52,7 @@ class YoloEngine:
             longer = _longer_side(self._model.overrides.get("imgsz", 640))
             self._target = -(-longer // self._stride) * self._stride
             self._predictor = _predictor(self._model)
+            self._embedder = Embedder(self._model.model)
         except (RuntimeError, AttributeError, ImportError, KeyError, TypeError, ValueError, OSError) as error:
             raise ModelError(f"ultralytics cannot load {checkpoint.path.name}: {error}") from error
         _refuse_other_file(checkpoint)
@@ -77,10 +80,14 @@ class YoloEngine:
         Returns:
             For each image its detections, highest score first, in pixels of that image.
         """
+        return [list(seen.detections) for seen in self.see(images, threshold=threshold)]
+
+    def see(self, images: Sequence[Image], *, threshold: float) -> list[Seen]:
+        """Detect objects as `detect` does, and tell what the backbone makes of each image."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image in enumerate(images):
             groups[self.batch_key(image)].append(index)
-        found: list[list[Detection]] = [[] for _ in images]
+        seen: dict[int, Seen] = {}
         for indices in groups.values():
             results = self._model.predict(
                 [images[i] for i in indices],
@@ -91,9 +98,11 @@ class YoloEngine:
                 quantize=16 if self.device.startswith("cuda") else None,
                 predictor=self._predictor,
             )
-            for index, result in zip(indices, results, strict=True):
-                found[index] = detections(result, self.task, threshold=threshold)
-        return found
+            embeddings = self._embedder.take(len(indices))
+            for index, result, embedding in zip(indices, results, embeddings, strict=True):
+                found = detections(result, self.task, threshold=threshold)
+                seen[index] = Seen(tuple(found), embedding)
+        return [seen[index] for index in range(len(images))]
 
 
 def resolve_device(device: str, *, setting: str = "DEVICE") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from backend.entities import ControlTag, Image, ImageSize, Region
+from backend.entities import ControlTag, Detection, Image, ImageSize, Region
 from backend.errors import LabelConfigError
 from backend.inference.checkpoint import Checkpoint
 from backend.labelstudio.label_config import parse_label_config
@@ -48,19 +48,14 @@ class Predictor:
         self._labels = label_classes(checkpoint.class_names, target, controls)
         self._engine = YoloEngine(checkpoint, device=device)
 
-    def predict(self, images: Sequence[Image]) -> list[tuple[Region, ...]]:
-        """Return what is found in each image, in its pixels."""
-        return [
-            found_regions(
-                detections,
-                ImageSize(image.shape[1], image.shape[0]),
-                labels=self._labels,
-                target=self._target,
-            )
-            for image, detections in zip(
-                images, self._engine.detect(images, threshold=LEAST_SCORE), strict=True
-            )
-        ]
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Return what is found in each image, in its pixels, from `LEAST_SCORE` on."""
+        return self._engine.detect(images, threshold=LEAST_SCORE)
+
+    def regions(self, image: Image, detections: Sequence[Detection]) -> tuple[Region, ...]:
+        """Return the regions that the detections in an image stand for."""
+        size = ImageSize(image.shape[1], image.shape[0])
+        return found_regions(detections, size, labels=self._labels, target=self._target)
 
     def time_one(self, image: Image, *, threshold: float) -> float:
         """Return the seconds that one image takes, from pixels to detections of at least this score."""

@@ -34,7 +34,7 @@ def gated() -> Iterator[tuple[Gated, Batcher]]:
 
 def test_lone_image_does_not_wait_for_others() -> None:
     with closing(Batcher(FixedEngine(), max_batch=64, name="test")) as batcher:
-        assert batcher.submit(white(), threshold=0.25).result(WAIT)[0].class_name == "car"
+        assert batcher.submit(white(), threshold=0.25).result(WAIT).detections[0].class_name == "car"
 
 
 def test_images_that_wait_share_a_batch_up_to_the_limit(gated: tuple[Gated, Batcher]) -> None:
@@ -43,7 +43,7 @@ def test_images_that_wait_share_a_batch_up_to_the_limit(gated: tuple[Gated, Batc
     assert engine.has_begun.wait(WAIT)
     rest = [batcher.submit(white(), threshold=0.25) for _ in range(6)]
     engine.gate.set()
-    assert all(len(future.result(WAIT)) == 3 for future in [first, *rest])
+    assert all(len(future.result(WAIT).detections) == 3 for future in [first, *rest])
     assert engine.batches == [1, 4, 2]
 
 
@@ -54,7 +54,7 @@ def test_images_of_unlike_shape_do_not_share_a_batch(gated: tuple[Gated, Batcher
     shapes = [(8, 6), (16, 6), (8, 6), (16, 6), (8, 6)]
     futures += [batcher.submit(white(*shape), threshold=0.25) for shape in shapes]
     engine.gate.set()
-    found = [future.result(WAIT)[0].box.x2 for future in futures]
+    found = [future.result(WAIT).detections[0].box.x2 for future in futures]
     assert found == [4, 4, 8, 4, 8, 4]
     assert engine.batches == [1, 3, 2]
 
@@ -65,7 +65,7 @@ def test_each_image_keeps_its_own_threshold_in_a_shared_batch(gated: tuple[Gated
     assert engine.has_begun.wait(WAIT)
     futures = [batcher.submit(white(), threshold=t) for t in (0.95, 0.9, 0.5, 0.1)]
     engine.gate.set()
-    assert [len(future.result(WAIT)) for future in [first, *futures]] == [3, 0, 1, 2, 3]
+    assert [len(future.result(WAIT).detections) for future in [first, *futures]] == [3, 0, 1, 2, 3]
     assert engine.batches == [1, 4]
 
 
@@ -73,7 +73,7 @@ def test_engines_error_reaches_its_caller_and_the_next_image_works() -> None:
     with closing(Batcher(BrokenOnBlack(), max_batch=4, name="test")) as batcher:
         with pytest.raises(RuntimeError, match="out of memory"):
             batcher.submit(BLACK, threshold=0.25).result(WAIT)
-        assert len(batcher.submit(white(), threshold=0.25).result(WAIT)) == 3
+        assert len(batcher.submit(white(), threshold=0.25).result(WAIT).detections) == 3
 
 
 class Forgetful(FixedEngine):
@@ -99,7 +99,7 @@ def test_image_that_nobody_waits_for_any_more_harms_no_other(gated: tuple[Gated,
     given_up, kept = (batcher.submit(white(), threshold=0.25) for _ in range(2))
     assert given_up.cancel()
     engine.gate.set()
-    assert len(first.result(WAIT)) == len(kept.result(2.0)) == 3
+    assert len(first.result(WAIT).detections) == len(kept.result(2.0).detections) == 3
 
 
 def test_closing_ends_the_batch_in_hand_and_cancels_what_waits() -> None:
@@ -110,7 +110,7 @@ def test_closing_ends_the_batch_in_hand_and_cancels_what_waits() -> None:
     waiting = [batcher.submit(white(), threshold=0.25) for _ in range(3)]
     engine.gate.set()
     batcher.close()
-    assert len(first.result(WAIT)) == 3
+    assert len(first.result(WAIT).detections) == 3
     assert all(is_settled(future) for future in waiting)
 
 
@@ -134,7 +134,7 @@ def test_retiring_answers_what_waits_of_every_shape_then_lets_the_engine_go() ->
     weakref.finalize(engine, freed.set)
     del engine
     gate.set()
-    assert [future.result(WAIT)[0].box.x2 for future in waiting] == [4, 8, 4]
+    assert [future.result(WAIT).detections[0].box.x2 for future in waiting] == [4, 8, 4]
     assert freed.wait(WAIT)
     batcher.close()
     assert batcher.has_ended
@@ -149,7 +149,7 @@ def test_closing_a_retired_batcher_cancels_what_still_waits(monkeypatch: pytest.
     # Closing retires once more, and only then waits for the batch in hand.
     monkeypatch.setattr(batcher, "retire", engine.gate.set)
     batcher.close()
-    assert len(first.result(WAIT)) == 3
+    assert len(first.result(WAIT).detections) == 3
     assert all(future.cancelled() for future in waiting)
 
 
@@ -162,6 +162,6 @@ def test_memory_of_the_engine_is_known() -> None:
 
 def is_settled(future: "Future[list[Detection]]") -> bool:
     try:
-        return len(future.result(WAIT)) == 3
+        return len(future.result(WAIT).detections) == 3
     except CancelledError:
         return True

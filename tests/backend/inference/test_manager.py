@@ -74,7 +74,7 @@ def named(tiny_checkpoint: Checkpoint) -> Callable[[str], Checkpoint]:
 
 def found(manager: ModelManager, checkpoint: Checkpoint) -> int:
     """Return how many things the model sees in an image."""
-    return len(manager.submit(checkpoint, IMAGE, threshold=0.25).result(WAIT))
+    return len(manager.submit(checkpoint, IMAGE, threshold=0.25).result(WAIT).detections)
 
 
 def loaded(manager: ModelManager, named: Callable[[str], Checkpoint], digests: str) -> str:
@@ -188,7 +188,7 @@ def test_retired_model_answers_what_waits_then_frees_its_engine(
         weakref.finalize(engine, freed.set)
         del engine
         gate.set()
-        assert [len(future.result(WAIT)) for future in waiting] == [3, 3, 3]
+        assert [len(future.result(WAIT).detections) for future in waiting] == [3, 3, 3]
         assert freed.wait(WAIT)
 
 

@@ -15,7 +15,7 @@ from backend.labelstudio.results import prediction_to_json
 from backend.services import Services
 from backend.store.prediction_log import count_predictions
 from backend.store.tables import SqlModelVersion, SqlPrediction, SqlProject
-from tests.backend.engines import BrokenOnBlack, FixedEngine, Gated
+from tests.backend.engines import EMBEDDING, BrokenOnBlack, FixedEngine, Gated
 from tests.backend.image_server import ImageServer
 from tests.backend.label_configs import BOXES, SMART_ALONE
 from tests.backend.makers import MakeServices, MakeSettings
@@ -48,6 +48,35 @@ def test_prediction_holds_regions_in_pixels_of_the_image(
     assert (car.x1, car.y1, car.x2, car.y2) == pytest.approx((20, 20, 100, 60))
     assert found.score == pytest.approx(0.75)
     assert 0 < found.seconds < 60
+
+
+def test_brightness_and_embedding_of_the_image_are_stored_with_the_prediction(
+    services: Services, image_server: ImageServer
+) -> None:
+    image_server.serve("/data/dark.png", encoded(picture(200, 100).point(lambda _: 51)))
+    [found] = predict(services, "/data/dark.png")
+    assert (found.brightness, found.embedding) == (pytest.approx(0.2), EMBEDDING)
+    with services.database.read() as session:
+        row = session.execute(select(SqlPrediction.brightness, SqlPrediction.embedding)).one()
+    assert tuple(row) == (found.brightness, found.embedding)
+
+
+def test_brightness_and_embedding_are_those_of_the_first_image(
+    services: Services, image_server: ImageServer
+) -> None:
+    image_server.serve("/data/dark.png", encoded(picture(200, 100).point(lambda _: 51)))
+    xml = """<View><Image name="a" value="$left"/><Image name="b" value="$right"/>
+      <RectangleLabels name="cars" toName="b"><Label value="Car"/></RectangleLabels>
+      <RectangleLabels name="people" toName="a"><Label value="Person"/></RectangleLabels></View>"""
+    task = Task(1, {"left": BLACK, "right": "/data/dark.png"})
+    [found] = services.pipeline.predict([task], services.pipeline.planner.plan(xml), project_id=7)
+    assert found.brightness == pytest.approx(0.2), "the first tag's image comes first"
+
+
+def test_failed_prediction_knows_neither_brightness_nor_embedding(services: Services) -> None:
+    [found] = predict(services, "/data/missing.png")
+    assert found.failure is not None
+    assert (found.brightness, found.embedding) == (None, None)
 
 
 def test_device_that_fails_on_one_image_harms_no_other(

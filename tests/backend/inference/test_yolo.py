@@ -91,7 +91,9 @@ def test_sixteen_threads_get_the_boxes_of_one_at_a_time(engine: YoloEngine, batc
     alone = [engine.detect([one], threshold=0.5)[0] for one in images]
     assert sum(map(len, alone)) > 100
     with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(lambda one: batcher.submit(one, threshold=0.5).result(60), images))
+        together = list(
+            pool.map(lambda one: batcher.submit(one, threshold=0.5).result(60).detections, images)
+        )
     for found, expected in zip(together, alone, strict=True):
         assert_same(found, expected)
 
