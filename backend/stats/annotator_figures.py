@@ -1,10 +1,18 @@
-"""How each annotator works: how long a task takes, and how often what is shown stays as it was."""
+"""How each annotator works: how long a task takes, and how often what is shown stays as it was. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from statistics import median
 
-from backend.stats.intervals import Estimate
+from backend.stats.intervals import Estimate, ShareSums, estimate_difference, estimate_share
+from backend.stats.median import estimate_median
 from backend.stats.quality import Figures
+
+# From here on somebody seems to leave what is shown as it is: the low end of the interval.
+HIGH_UNTOUCHED = 0.8
+# With fewer blind tasks nobody is compared with their own work on them.
+FEWEST_BLIND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +51,129 @@ class AnnotatorFigures:
     blind: Figures
     warning: str | None
     weeks: tuple[AnnotatorWeek, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedWeek:
+    """What one annotator submitted in one week.
+
+    `seconds` are those of each annotation whose time is known, above 0 and not capped; `shown` and
+    `untouched` count annotations.
+    """
+
+    week: date
+    annotations: int
+    seconds: Sequence[float]
+    shown: int
+    untouched: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorWork:
+    """What is known of one annotator; the fields are those of `AnnotatorFigures`."""
+
+    annotator: int | None
+    tasks: int
+    skipped: int
+    corrected: Figures
+    blind: Figures
+    weeks: Sequence[WorkedWeek]
+
+    @property
+    def shown(self) -> int:
+        """Annotations whose annotator saw at least one predicted region."""
+        return sum(week.shown for week in self.weeks)
+
+    @property
+    def untouched(self) -> int:
+        """Those of them that were submitted as shown."""
+        return sum(week.untouched for week in self.weeks)
+
+
+def assess_annotators(known: Iterable[AnnotatorWork], *, idle_seconds: float) -> tuple[AnnotatorFigures, ...]:
+    """Return the figures of each annotator by id, an unnamed one last.
+
+    Args:
+        known: One for each annotator, in any order.
+        idle_seconds: A longer time counts as so long: nobody labelled for the rest of it.
+    """
+    works = sorted(known, key=lambda work: (work.annotator is None, work.annotator or 0))
+    shown, untouched = sum(work.shown for work in works), sum(work.untouched for work in works)
+    found = []
+    for work in works:
+        figures = _assess(work, idle_seconds)
+        others = share_of_annotations(untouched - work.untouched, shown - work.shown)
+        found.append(replace(figures, warning=warn(figures, others)))
+    return tuple(found)
+
+
+def share_of_annotations(part: int, whole: int) -> Estimate | None:
+    """Return which share of the annotations that is, with its interval; None where there is none."""
+    return estimate_share(ShareSums(x=part, n=whole, xx=part, xn=part, nn=whole, clusters=whole))
+
+
+def warn(figures: AnnotatorFigures, others: Estimate | None) -> str | None:
+    """Say what speaks for accepting what is shown without looking, in words; None where nothing does.
+
+    Whoever leaves nearly everything may be right: the model may be good. So it takes that the others leave
+    clearly less, and that on blind tasks, where nothing is shown, the same person marks clearly more that
+    the model has not found. Without blind tasks that cannot be told, and is said to be so.
+
+    Args:
+        figures: Of the annotator; the warning in them is not looked at.
+        others: Share that all others together leave as it is shown, None where there are none.
+    """
+    untouched = figures.untouched
+    if untouched is None or untouched.low < HIGH_UNTOUCHED:
+        return None
+    if others is not None and estimate_difference(untouched, others).low <= 0:
+        return None
+    habit = f"Submits {_percent(untouched)} of the tasks with predictions exactly as they are shown"
+    if others is not None:
+        habit += f"; the others do so with {100 * others.value:.0f} %"
+    shown, blind = figures.corrected.recall, figures.blind.recall
+    if figures.blind.annotations < FEWEST_BLIND or shown is None or blind is None:
+        return (
+            f"{habit}. Whether the model is right that often, or this person does not look, cannot be told: "
+            f"that takes {FEWEST_BLIND} blind tasks, and there are {figures.blind.annotations}. Set "
+            "BLIND_FRACTION, so that some tasks come without predictions."
+        )
+    if estimate_difference(shown, blind).low <= 0:
+        return None
+    return (
+        f"{habit}. Where predictions are shown, the model has found {_percent(shown)} of what this person "
+        f"marks; on blind tasks, which show none, it has found {_percent(blind)}. So this person probably "
+        "accepts what is shown."
+    )
+
+
+def _assess(work: AnnotatorWork, idle_seconds: float) -> AnnotatorFigures:
+    seconds = [min(each, idle_seconds) for week in work.weeks for each in week.seconds]
+    return AnnotatorFigures(
+        annotator=work.annotator,
+        annotations=sum(week.annotations for week in work.weeks),
+        tasks=work.tasks,
+        skipped=work.skipped,
+        seconds=estimate_median(seconds, least=0.0, most=idle_seconds),
+        shown=work.shown,
+        untouched=share_of_annotations(work.untouched, work.shown),
+        corrected=work.corrected,
+        blind=work.blind,
+        warning=None,
+        weeks=tuple(_week(week, idle_seconds) for week in sorted(work.weeks, key=lambda week: week.week)),
+    )
+
+
+def _week(week: WorkedWeek, idle_seconds: float) -> AnnotatorWeek:
+    seconds = [min(each, idle_seconds) for each in week.seconds]
+    return AnnotatorWeek(
+        week=week.week,
+        annotations=week.annotations,
+        seconds=float(median(seconds)) if seconds else None,
+        untouched=week.untouched / week.shown if week.shown else None,
+    )
+
+
+def _percent(estimate: Estimate) -> str:
+    low, high = (f"{100 * end:.0f}" for end in (estimate.low, estimate.high))
+    return f"{100 * estimate.value:.0f} % (95 % interval {low} to {high})"

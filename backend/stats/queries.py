@@ -6,57 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Float, SQLColumnExpression, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.review.entities import Kind
 from backend.stats.quality import Cell, Confusion, QualityReport, Sums, VersionSums, assess, assess_weeks
+from backend.stats.tally_columns import ALL_LABELS, SUMS
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlCorrection, SqlTally
 from backend.store.reviews import check_project
 from backend.store.tables import SqlModelVersion
 
-# In the column `label`: all labels of an annotation together.
-_ALL = ""
 _MOST_CONFUSIONS = 20
 
 Key = TypeVar("Key")
 # By version; within it by (label, annotator or week, is_blind).
 Groups = defaultdict[str, dict[tuple[Key, bool], int]]
-
-
-def _sum_product(first: ColumnElement[int], second: ColumnElement[int]) -> ColumnElement[float]:
-    # As floats: exact up to 2^53, and PostgreSQL's product of two integers overflows at 2^31.
-    return func.sum(cast(first, Float) * cast(second, Float))
-
-
-def _count_if(condition: SQLColumnExpression[bool]) -> ColumnElement[int]:
-    return func.count(case((condition, 1)))
-
-
-_TP = SqlTally.kept + SqlTally.adjusted
-_FP = SqlTally.deleted + SqlTally.relabelled_from
-_FN = SqlTally.added + SqlTally.relabelled_to
-# In the order of the fields of `Sums`.
-_SUMS: tuple[ColumnElement[Any], ...] = (
-    func.count(),
-    _count_if(SqlTally.is_ground_truth),
-    func.sum(SqlTally.kept),
-    func.sum(SqlTally.adjusted),
-    func.sum(SqlTally.deleted),
-    func.sum(SqlTally.added),
-    func.sum(SqlTally.relabelled_from),
-    func.sum(SqlTally.relabelled_to),
-    _sum_product(_TP, _TP),
-    _sum_product(_TP, _FP),
-    _sum_product(_TP, _FN),
-    _sum_product(_FP, _FP),
-    _sum_product(_FP, _FN),
-    _sum_product(_FN, _FN),
-    _count_if(_TP + _FP > 0),
-    _count_if(_TP + _FN > 0),
-    _count_if(_TP + _FP + _FN > 0),
-)
 
 
 def read_quality(
@@ -133,7 +98,7 @@ def _read_sums(session: Session, wanted: _Wanted) -> list[VersionSums]:
 
 def _read_cells(session: Session, conditions: Sequence[ColumnElement[bool]]) -> dict[str, list[Cell]]:
     keys = (SqlTally.version, SqlTally.is_blind, SqlTally.annotator, SqlTally.week)
-    query = select(*keys, *_SUMS).where(*conditions, SqlTally.label == _ALL).group_by(*keys)
+    query = select(*keys, *SUMS).where(*conditions, SqlTally.label == ALL_LABELS).group_by(*keys)
     cells = defaultdict(list)
     for version, is_blind, annotator, week, *sums in session.execute(query):
         cells[version].append(Cell(is_blind, annotator, week, Sums(*sums)))
@@ -145,7 +110,7 @@ def _read_labels(
 ) -> dict[str, dict[tuple[str, bool], Sums]]:
     # In the order of the index, or SQLite sorts all rows.
     keys = (SqlTally.label, SqlTally.version, SqlTally.is_blind)
-    query = select(*keys, *_SUMS).where(*conditions, SqlTally.label > _ALL).group_by(*keys)
+    query = select(*keys, *SUMS).where(*conditions, SqlTally.label > ALL_LABELS).group_by(*keys)
     labels: dict[str, dict[tuple[str, bool], Sums]] = defaultdict(dict)
     for label, version, is_blind, *sums in session.execute(query):
         labels[version][label, is_blind] = Sums(*sums)
@@ -158,7 +123,7 @@ def _count_tasks(
     column: InstrumentedAttribute[Any] | None = None,
 ) -> Groups[Any]:
     """Count the tasks of each value of the column; without one those of all together, under None."""
-    is_wanted = SqlTally.label > _ALL if column is SqlTally.label else SqlTally.label == _ALL
+    is_wanted = SqlTally.label > ALL_LABELS if column is SqlTally.label else SqlTally.label == ALL_LABELS
     groups: list[InstrumentedAttribute[Any]] = [SqlTally.version, SqlTally.is_blind]
     groups = groups if column is None else [column, *groups]
     tasks = func.count(SqlTally.task_id.distinct())
@@ -181,7 +146,7 @@ def _read_confusions(session: Session, wanted: _Wanted) -> dict[str, list[Confus
     if wanted.version is not None:
         query = query.where(SqlCorrection.version == wanted.version)
     if wanted.since is not None:
-        is_same = (SqlTally.annotation_id == SqlCorrection.annotation_id) & (SqlTally.label == _ALL)
+        is_same = (SqlTally.annotation_id == SqlCorrection.annotation_id) & (SqlTally.label == ALL_LABELS)
         query = query.join(SqlTally, is_same).where(SqlTally.week >= wanted.since)
     confusions = defaultdict(list)
     for version, shown, annotated, count in session.execute(query):

@@ -87,7 +87,7 @@ def test_one_task_left_out_is_not_many() -> None:
     )
 
 
-def test_counts_tell_sides_and_objects() -> None:
+def test_counts_tell_sides_objects_and_images_with_them() -> None:
     examples = [example(1, CAR, CAR, PERSON), example(2, side=Side.VAL), example(3, CAR, side=Side.TEST)]
     assert snapshot_counts(TARGET, examples) == {
         "images": 3,
@@ -96,4 +96,5 @@ def test_counts_tell_sides_and_objects() -> None:
         "test": 1,
         "empty": 1,
         "objects": {"car": 3, "person": 1},
+        "images_with": {"car": 2, "person": 1},
     }
