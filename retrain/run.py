@@ -3,12 +3,15 @@
 Each phase ends with one transaction that names the next, and finds what an earlier attempt at it left.
 """
 
+from collections.abc import Sequence
+
 import structlog
 from sqlalchemy.orm import Session
 
 from backend.inference.checkpoint import Checkpoint, read_checkpoint
 from backend.registry.move import hold_champion, move_champion
 from backend.registry.weights import fetch_weights_of
+from backend.stats.drift import ImageFacts
 from backend.store.ledger import hold_project
 from backend.store.review_rows import mark_taken
 from backend.store.runs import end_run, list_epochs
@@ -33,6 +36,8 @@ from retrain.base import choose_base, keep_base, model_in_service
 from retrain.context import RunContext, now
 from retrain.dataset.write import write_dataset
 from retrain.evaluation.compare import compare
+from retrain.evaluation.held_out import HeldOut
+from retrain.evaluation.predictor import project_controls
 from retrain.gate import decide
 from retrain.snapshot.build import build_snapshot
 from retrain.snapshot.manifest import load_snapshot
@@ -109,6 +114,12 @@ class TrainingRunner:
         # Before the model is looked up: one that takes its place meanwhile is noticed in the end.
         serving = champion_of(self._database, context.run.project_id)
         champion = model_in_service(context.services, context.run.project_id, snapshot.target)
+        held_out = HeldOut(
+            snapshot.target,
+            challenger.class_names,
+            project_controls(self._database, context.run.project_id),
+            context.services.settings,
+        )
         device = training_device(context.settings.retrain_device)
         # Beside another run's training neither memory nor times could be relied on.
         with device_lock(context.services.settings.data_dir, device):
@@ -119,9 +130,12 @@ class TrainingRunner:
                 champion=champion.checkpoint if champion else None,
                 epochs=list_epochs(self._database, context.run.id),
                 device=device,
+                held_out=held_out,
             )
         compared_with = serving.version if serving else None
-        self._store_verdict(number, challenger, snapshot, comparison, compared_with=compared_with)
+        self._store_verdict(
+            number, challenger, snapshot, comparison, held_out.facts, compared_with=compared_with
+        )
 
     def _keep_challenger(self) -> tuple[int, Checkpoint]:
         """Keep the best weights as the new version's; return its number and what the file says of itself."""
@@ -144,6 +158,7 @@ class TrainingRunner:
         challenger: Checkpoint,
         snapshot: Snapshot,
         comparison: Comparison,
+        held_out: Sequence[ImageFacts],
         *,
         compared_with: str | None,
     ) -> None:
@@ -164,9 +179,9 @@ class TrainingRunner:
         with self._database.write() as session:
             row = self._context.hold(session)
             if row.version is None:
-                add_version(session, version, challenger, now=now())
+                add_version(session, version, challenger, now=now(), held_out=held_out)
             else:
-                judge_again(session, version)
+                judge_again(session, version, held_out=held_out)
             row.version, row.compared_with = challenger.version, compared_with
             row.verdict, row.verdict_reasons = decision.verdict, list(decision.reasons)
             row.phase, row.attempts = Phase.PROMOTE, 1

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.alerts.messages import Message
@@ -54,13 +55,14 @@ def check_addresses(text: str) -> None:
         )
 
 
-def send(address: Address, message: Message, *, timeout: float) -> str | None:
+def send(address: Address, message: Message, *, timeout: float, file: Path | None = None) -> str | None:
     """Send a message; return None where it was taken, else why not, as the end of a sentence.
 
     Args:
         address: To whom.
         message: Plain text.
         timeout: Seconds after which it counts as not sent.
+        file: Sent along, to those services of apprise's that take files.
     """
     # Imported here: apprise takes a second, and mostly there is nothing to send.
     import apprise
@@ -76,6 +78,7 @@ def send(address: Address, message: Message, *, timeout: float) -> str | None:
         body_format=apprise.NotifyFormat.TEXT,
         notify_type=apprise.NotifyType.SUCCESS if message.is_resolved else apprise.NotifyType.WARNING,
         timeout=timeout,
+        attach=str(file) if file else None,
     )
     if result:
         return None

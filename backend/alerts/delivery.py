@@ -6,11 +6,13 @@ note of it, is it sent again, since the other order could lose it.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import monotonic
 
 import structlog
 
 from backend.alerts.addresses import Address, read_addresses, send
+from backend.alerts.attachments import attached_file
 from backend.alerts.entities import Alert
 from backend.alerts.messages import Message, message_of, trial_message
 from backend.settings import Settings
@@ -22,6 +24,7 @@ log = structlog.get_logger(__name__)
 # Seconds for one address, for all addresses of one message, and after which a round begins no other message.
 # A message takes less than the shortest pause, so that no other process sends it meanwhile.
 _ADDRESS_SECONDS, _MESSAGE_SECONDS, _ROUND_SECONDS = 10.0, 40.0, 60.0
+_ATTEMPTS_WITH_FILE = 2
 
 
 def deliver_due(database: Database, settings: Settings, *, now: datetime) -> int:
@@ -41,7 +44,9 @@ def deliver_due(database: Database, settings: Settings, *, now: datetime) -> int
             break  # the rest stays due
         moment = now + timedelta(seconds=int(passed))
         claimed = claim_delivery(database, alert, now=moment)
-        sent += claimed is not None and _deliver(database, claimed, addresses, now=moment)
+        sent += claimed is not None and _deliver(
+            database, claimed, addresses, data_dir=settings.data_dir, now=moment
+        )
     return sent
 
 
@@ -54,9 +59,13 @@ def try_addresses(settings: Settings) -> list[tuple[int, str | None]]:
     ]
 
 
-def _deliver(database: Database, alert: Alert, addresses: Sequence[Address], *, now: datetime) -> bool:
+def _deliver(
+    database: Database, alert: Alert, addresses: Sequence[Address], *, data_dir: Path, now: datetime
+) -> bool:
     message = message_of(alert)
-    failures, reached = _send_to_all(alert, message, addresses)
+    # A service that refuses the file, for its size perhaps, still gets the words.
+    file = attached_file(data_dir, alert) if alert.attempts <= _ATTEMPTS_WITH_FILE else None
+    failures, reached = _send_to_all(alert, message, addresses, file=file)
     if failures:
         error = "; ".join(failures)
         note_failure(database, alert, error, reached=reached)
@@ -70,7 +79,7 @@ def _deliver(database: Database, alert: Alert, addresses: Sequence[Address], *, 
 
 
 def _send_to_all(
-    alert: Alert, message: Message, addresses: Sequence[Address]
+    alert: Alert, message: Message, addresses: Sequence[Address], *, file: Path | None
 ) -> tuple[list[str], tuple[str, ...]]:
     """Send to the addresses that have yet to take it; return what failed, and who has it now."""
     failures, reached = [], set(alert.reached)
@@ -78,7 +87,7 @@ def _send_to_all(
         if address.name in reached:
             continue
         timeout = min(_ADDRESS_SECONDS, _MESSAGE_SECONDS / len(addresses))
-        failure = send(address, message, timeout=timeout)
+        failure = send(address, message, timeout=timeout, file=file)
         if failure is None:
             reached.add(address.name)
         else:

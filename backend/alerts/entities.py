@@ -14,6 +14,7 @@ class AlertKind(StrEnum):
     RUN_FAILED = "run_failed"
     REJECTED_TWICE = "rejected_twice"
     EXAMPLES_MISSING = "examples_missing"
+    DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Alert:
     `delivered_at` is when the word of it went out, `resolved_delivered_at` when that of its end did; both are
     the same where one message told both. `attempts` counts those at the message that is due, `error` says
     what the last one met; the next one is not made before `retry_at`. `reached` names the addresses that took
-    the message that is due.
+    the message that is due. `acknowledged_at` is when the person `acknowledged_by` said that somebody takes
+    care of it, which changes nothing of what is sent.
     """
 
     id: int
@@ -53,6 +55,8 @@ class Alert:
     retry_at: datetime | None
     error: str | None
     reached: tuple[str, ...]
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
 
     @property
     def is_open(self) -> bool:

@@ -12,17 +12,19 @@ from backend.stats.queries import read_quality
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlReview, SqlSync
 from backend.store.runs import list_runs
+from backend.store.stored_reports import read_report
 from backend.store.tables import SqlPrediction, SqlProject
 from backend.store.training_tables import SqlTrainedVersion
 
 
 def read_facts(database: Database, project_id: int) -> ProjectFacts:
-    """Return what is known of the project.
+    """Return what is known of the project; of drift what the report last worked out.
 
     Raises:
         NotFound: there is no such project.
     """
-    report = read_quality(database, project_id)
+    quality = read_quality(database, project_id)
+    report = read_report(database, project_id)
     runs = list_runs(database, project_id=project_id)
     with database.read() as session:
         there = (SqlReview.project_id == project_id, SqlReview.deleted_at.is_(None))
@@ -45,8 +47,9 @@ def read_facts(database: Database, project_id: int) -> ProjectFacts:
         waiting_since=since,
         reviewed_at=reviewed_at,
         in_service=serving,
-        versions=order_versions(report.versions, numbers),
+        versions=order_versions(quality.versions, numbers),
         runs=tuple(runs),
+        drift=report.drift if report else None,
     )
 
 

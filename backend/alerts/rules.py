@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backend.alerts.drift_rules import drift_keys, judge_drift
 from backend.alerts.entities import AlertKind, Finding
 from backend.report_settings import ProjectSettings
+from backend.stats.drift_report import DriftReport
 from backend.stats.intervals import Estimate
 from backend.training.entities import RunState, TrainingRun, Verdict
 from backend.training.names import MISSING_IMAGES
@@ -34,7 +36,8 @@ class ProjectFacts:
     `waiting` counts tasks that nobody has viewed, `waiting_since` is when the first prediction of one of them
     was made, `reviewed_at` when a task was reviewed last. `is_gone` is true where Label Studio no longer has
     the project. `versions` are those of which there is an annotation, the weights that no run made first,
-    then by number; `in_service` is the version that serves. `runs` are the newest first.
+    then by number; `in_service` is the version that serves. `runs` are the newest first. `drift` is what the
+    report says of it, None where there is none yet.
     """
 
     project_id: int
@@ -45,10 +48,13 @@ class ProjectFacts:
     in_service: str | None
     versions: tuple[VersionF1, ...]
     runs: tuple[TrainingRun, ...]
+    drift: DriftReport | None
 
 
 def judge(facts: ProjectFacts, settings: ProjectSettings, *, now: datetime) -> tuple[Finding, ...]:
-    """Return what is found, at most one finding of each kind; where there is none, an alert stays as it is.
+    """Return what is found, at most one finding of each kind and key.
+
+    Where there is none, an alert stays as it is.
 
     Args:
         facts: Of the project.
@@ -57,7 +63,7 @@ def judge(facts: ProjectFacts, settings: ProjectSettings, *, now: datetime) -> t
     """
     if facts.is_gone:
         text = f"Label Studio no longer has project {facts.project_id}."
-        return tuple(Finding(kind, False, text) for kind in AlertKind)
+        return tuple(Finding(kind, False, text, key) for kind in AlertKind for key in _keys(kind))
     found = (
         _judge_reviews(facts, settings.alert_idle_days, now),
         _judge_level(facts, settings.alert_min_f1),
@@ -65,8 +71,14 @@ def judge(facts: ProjectFacts, settings: ProjectSettings, *, now: datetime) -> t
         _judge_last_run(facts),
         _judge_verdicts(facts),
         _judge_images(facts),
+        *judge_drift(facts.project_id, facts.drift, is_watched=settings.alert_drift),
     )
     return tuple(finding for finding in found if finding is not None)
+
+
+def _keys(kind: AlertKind) -> tuple[str, ...]:
+    """Return the keys that alerts of this kind may have."""
+    return drift_keys() if kind == AlertKind.DRIFT else ("",)
 
 
 def _judge_reviews(facts: ProjectFacts, days: float, now: datetime) -> Finding | None:

@@ -1,7 +1,9 @@
 """Versions that runs made, and which of them serves each project: its champion."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 from backend.errors import NotFound
 from backend.inference.checkpoint import Checkpoint
 from backend.registry.entities import ListedVersion
+from backend.stats.drift import ImageFacts
 from backend.store.base import table_of
 from backend.store.database import Database, insert_ignoring
 from backend.store.tables import SqlModelVersion
@@ -19,6 +22,7 @@ from backend.training.entities import Comparison, TrainedVersion, Verdict, Versi
 CHAMPION = "champion"
 
 _COMPARISON = TypeAdapter(Comparison)
+_FACTS = TypeAdapter(tuple[ImageFacts, ...])
 
 
 def next_number(session: Session, project_id: int) -> int:
@@ -27,7 +31,14 @@ def next_number(session: Session, project_id: int) -> int:
     return (session.scalar(query) or 0) + 1
 
 
-def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoint, *, now: datetime) -> None:
+def add_version(
+    session: Session,
+    version: TrainedVersion,
+    checkpoint: Checkpoint,
+    *,
+    now: datetime,
+    held_out: Sequence[ImageFacts] | None = None,
+) -> None:
     """Remember a run's version and what its weights say of themselves.
 
     Args:
@@ -35,6 +46,7 @@ def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoin
         version: What the run made.
         checkpoint: Its weights; their digest is what a reader of the artifact expects.
         now: The time.
+        held_out: What it finds in the images that were held out of training; None where nobody looked.
     """
     served = {
         "version": checkpoint.version,
@@ -49,15 +61,23 @@ def add_version(session: Session, version: TrainedVersion, checkpoint: Checkpoin
         **asdict(version),
         "controls": list(version.controls),
         "comparison": _COMPARISON.dump_python(version.comparison, mode="json"),
+        **_held_out_row(held_out),
     }
     session.add(SqlTrainedVersion(**row))
     session.flush()
 
 
-def judge_again(session: Session, version: TrainedVersion) -> None:
-    """Store another comparison of a run's version, and its state by it unless it has served meanwhile."""
+def judge_again(
+    session: Session, version: TrainedVersion, *, held_out: Sequence[ImageFacts] | None = None
+) -> None:
+    """Store another comparison of a run's version, and its state by it unless it has served meanwhile.
+
+    `held_out` is as in `add_version`; None leaves what is stored.
+    """
     row = session.get_one(SqlTrainedVersion, version.version, with_for_update=True)
     row.comparison = _COMPARISON.dump_python(version.comparison, mode="json")
+    for name, facts in _held_out_row(held_out).items():
+        setattr(row, name, facts)
     if row.state in (VersionState.CANDIDATE, VersionState.REJECTED):
         row.state = version.state
 
@@ -133,6 +153,14 @@ def champion_of(database: Database, project_id: int) -> TrainedVersion | None:
         return version_from_row(row) if row is not None else None
 
 
+def held_out_of(database: Database, version: str) -> tuple[ImageFacts, ...] | None:
+    """Return what the version finds in the images held out of its training; None where that is not known."""
+    query = select(SqlTrainedVersion.held_out).where(SqlTrainedVersion.version == version)
+    with database.read() as session:
+        rows = session.scalar(query)
+    return None if rows is None else _FACTS.validate_python(rows)
+
+
 def alias_moves(database: Database) -> dict[int, tuple[str | None, int]]:
     """Return (champion, how often it was moved) by project; projects where it never was are left out."""
     query = select(SqlAlias.project_id, SqlAlias.version, SqlAlias.moves).where(SqlAlias.name == CHAMPION)
@@ -163,6 +191,10 @@ def no_such_version(version: str) -> NotFound:
         f"There is no trained version {version[:120]!r}. List a project's versions with: "
         "python -m backend versions --project ID"
     )
+
+
+def _held_out_row(held_out: Sequence[ImageFacts] | None) -> dict[str, Any]:
+    return {} if held_out is None else {"held_out": _FACTS.dump_python(tuple(held_out), mode="json")}
 
 
 def _of_project(project_id: int) -> Select[SqlTrainedVersion]:

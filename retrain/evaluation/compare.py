@@ -17,6 +17,7 @@ from backend.training.entities import (
 from retrain.context import RunContext
 from retrain.dataset.read import ground_truth
 from retrain.evaluation.bootstrap import Differences, bootstrap_differences
+from retrain.evaluation.held_out import HeldOut
 from retrain.evaluation.latency import measure_latencies
 from retrain.evaluation.outcomes import ImageOutcomes, Outcomes, gather_outcomes, image_outcomes
 from retrain.evaluation.overfitting import describe_overfitting
@@ -34,6 +35,7 @@ def compare(
     champion: Checkpoint | None,
     epochs: Sequence[EpochMetrics],
     device: str,
+    held_out: HeldOut | None = None,
 ) -> Comparison:
     """Return how both models do on the test split, each at the threshold that is best for it on val.
 
@@ -46,6 +48,7 @@ def compare(
         champion: The one in service; None where there is none.
         epochs: Of the challenger's training.
         device: torch device.
+        held_out: Takes in what the challenger finds in each image of val and test.
 
     Raises:
         RunCancelled, RunInterrupted, LeaseLost: the run should not go on.
@@ -53,17 +56,23 @@ def compare(
         ModelError: a model cannot be loaded on the device.
     """
     checkpoints = [challenger] if champion is None else [challenger, champion]
-    return _Evaluation(context, snapshot, checkpoints, device=device).run(epochs)
+    return _Evaluation(context, snapshot, checkpoints, device=device, held_out=held_out).run(epochs)
 
 
 class _Evaluation:
     """One comparison: the challenger comes first, then the champion if there is one."""
 
     def __init__(
-        self, context: RunContext, snapshot: Snapshot, checkpoints: Sequence[Checkpoint], *, device: str
+        self,
+        context: RunContext,
+        snapshot: Snapshot,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        device: str,
+        held_out: HeldOut | None,
     ) -> None:
         services = context.services
-        self._context, self._snapshot = context, snapshot
+        self._context, self._snapshot, self._held_out = context, snapshot, held_out
         self._target = snapshot.target
         self._batch = services.settings.predict_batch
         self._threshold = services.settings.score_threshold
@@ -120,10 +129,13 @@ class _Evaluation:
             truths = [ground_truth(example, self._target) for example in some]
             for model, outcomes in zip(self._models, gathered, strict=True):
                 self._context.check()
+                found = model.detect(images)
                 outcomes += [
-                    image_outcomes(truth, found, self._target)
-                    for truth, found in zip(truths, model.predict(images), strict=True)
+                    image_outcomes(truth, model.regions(image, detections), self._target)
+                    for truth, image, detections in zip(truths, images, found, strict=True)
                 ]
+                if self._held_out is not None and model is self._models[0]:
+                    self._held_out.add(images, found)
         return [gather_outcomes(each, classes=len(self._target.labels)) for each in gathered]
 
     def _images(self, examples: Sequence[Example]) -> Iterator[Image]:

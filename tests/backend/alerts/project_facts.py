@@ -27,6 +27,7 @@ def facts(**changes: Any) -> ProjectFacts:
         "in_service": None,
         "versions": (),
         "runs": (),
+        "drift": None,
     }
     return ProjectFacts(**{**given, **changes})
 

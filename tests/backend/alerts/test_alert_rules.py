@@ -6,8 +6,8 @@ import pytest
 
 from backend.alerts.entities import AlertKind, Finding
 from backend.alerts.rules import LEAST_REGIONS, judge
+from backend.report_settings import ProjectSettings
 from backend.training.entities import RunState, Verdict
-from backend.training_settings import TrainingSettings
 from retrain.snapshot.warnings import Findings, warnings_of
 from tests.backend.alerts.project_facts import NOW, PROJECT, days_ago, facts, run, version
 
@@ -18,7 +18,7 @@ MISSING = (
 
 
 def finding(kind: AlertKind, changes: dict[str, Any], settings: dict[str, Any]) -> Finding | None:
-    found = judge(facts(**changes), TrainingSettings(**settings), now=NOW)
+    found = judge(facts(**changes), ProjectSettings(**settings), now=NOW)
     return next((each for each in found if each.kind == kind), None)
 
 
@@ -194,8 +194,8 @@ def test_warning_of_a_snapshot_is_known_by_how_it_begins() -> None:
 
 def test_project_that_is_gone_has_nothing_wrong() -> None:
     everything = {"reviewed_at": days_ago(90), "runs": (run("a", FAILED),), **course(0.8, 0.7, 0.6, 0.5)}
-    assert {each.kind for each in judge(facts(**everything), TrainingSettings(), now=NOW) if each.is_wrong}
-    found = judge(facts(**everything, is_gone=True), TrainingSettings(), now=NOW)
+    assert {each.kind for each in judge(facts(**everything), ProjectSettings(), now=NOW) if each.is_wrong}
+    found = judge(facts(**everything, is_gone=True), ProjectSettings(), now=NOW)
     assert {each.kind: each.is_wrong for each in found} == dict.fromkeys(AlertKind, False)
 
 

@@ -1,10 +1,12 @@
 """What is read of a project, in which order its versions are, and what a look at it changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from backend.alerts.check import judge_project, judge_projects
 from backend.alerts.entities import AlertKind
@@ -12,15 +14,20 @@ from backend.alerts.facts import read_facts
 from backend.errors import NotFound
 from backend.review.entities import Tally
 from backend.settings import Settings
+from backend.stats.change import Drift, Measure, Verdict
 from backend.store.alerts import list_alerts
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlSync
 from backend.store.projects import store_project
+from backend.store.report_tables import SqlStoredReport
 from backend.store.runs import claim_run, create_run, end_run
+from backend.store.stored_reports import store_report
 from backend.store.training_tables import SqlProjectSetting, SqlSnapshot, SqlTrainedVersion
 from backend.training.entities import RunState
 from backend.training_settings import TrainingSettings
+from tests.backend.alerts.drift_reports import drift, report
 from tests.backend.makers import MakeSettings
+from tests.backend.report import makers
 from tests.backend.review_rows import NOON, PROJECT, log_predictions, open_task, store_rows, viewed_task
 from tests.backend.tallies import know_project, store_tallies
 
@@ -186,3 +193,46 @@ def test_project_that_cannot_be_judged_harms_no_other(
     assert judge_projects(database, settings, now=NOON) == 1
     assert [alert.project_id for alert in list_alerts(database)] == [8]
     assert "ALERT_FALLS" in read_log()
+
+
+def keep_report(database: Database, *changes: Drift, days: int = 0) -> None:
+    """Keep a report in which these measures have changed, made so many days after noon."""
+    made = replace(makers.make_report(PROJECT), made_at=NOON + timedelta(days=days), drift=report(*changes))
+    store_report(database, made, basis="", seconds=0.1)
+
+
+def open_messages(database: Database) -> list[str]:
+    return [alert.message for alert in list_alerts(database, is_open=True)]
+
+
+def test_drift_is_what_the_kept_report_says(database: Database) -> None:
+    know_project(database)
+    assert read_facts(database, PROJECT).drift is None
+    keep_report(database, drift(Measure.SIZE, Verdict.LARGE))
+    assert read_facts(database, PROJECT).drift == report(drift(Measure.SIZE, Verdict.LARGE))
+
+
+def test_each_measure_has_an_alert_that_ends_by_itself(database: Database, settings: Settings) -> None:
+    know_project(database)
+    size, light = drift(Measure.SIZE, Verdict.LARGE), drift(Measure.BRIGHTNESS, Verdict.MODERATE)
+    keep_report(database, size, light)
+    assert [judge_projects(database, settings, now=NOON) for _ in range(3)] == [2, 0, 0]
+    assert {alert.kind for alert in list_alerts(database)} == {AlertKind.DRIFT}
+    keep_report(database, light, days=1)
+    assert [judge_projects(database, settings, now=LATER) for _ in range(3)] == [1, 0, 0]
+    (message,) = open_messages(database)
+    assert "brightness" in message
+
+
+def test_alert_about_drift_stays_without_a_report_and_ends_where_it_is_not_watched(
+    database: Database, settings: Settings, make_settings: MakeSettings
+) -> None:
+    know_project(database)
+    keep_report(database, drift(Measure.SIZE, Verdict.LARGE))
+    judge_projects(database, settings, now=NOON)
+    with database.write() as session:
+        session.execute(delete(SqlStoredReport))
+    assert judge_projects(database, settings, now=LATER) == 0 and len(open_messages(database)) == 1
+    assert judge_projects(database, make_settings(alert_drift=False), now=LATER) == 1
+    assert open_messages(database) == []
+    assert "ALERT_DRIFT" in str(list_alerts(database)[0].resolved_message)
