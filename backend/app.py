@@ -9,6 +9,9 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from backend.endpoints import (
     alerts,
+    dashboard,
+    dashboard_actions,
+    dashboard_details,
     jobs,
     openapi,
     operations,
@@ -16,11 +19,13 @@ from backend.endpoints import (
     quality,
     report,
     reviews,
+    thumbnails,
     training,
     versions,
     webhook,
 )
 from backend.endpoints.context import attach_services
+from backend.endpoints.dashboard_page import is_page, show_error
 from backend.errors import AppError, PayloadTooLarge
 from backend.services import Services
 
@@ -38,6 +43,10 @@ def create_app(services: Services) -> Flask:
     attach_services(app, services)
     for blueprint in (
         alerts.blueprint,
+        dashboard.blueprint,
+        dashboard_actions.blueprint,
+        dashboard_details.blueprint,
+        thumbnails.blueprint,
         operations.open_blueprint,
         operations.guarded_blueprint,
         protocol.blueprint,
@@ -86,7 +95,7 @@ def _answer_unexpected(error: Exception) -> Response:
 
 
 def _error_response(status: int, code: str, message: str) -> Response:
-    response = jsonify({"error": code, "message": message})
+    response = show_error(message) if is_page(request.path) else jsonify({"error": code, "message": message})
     # Label Studio shows people the status line of a failed call and nothing of its body.
     reason = " ".join(message.encode("ascii", "replace").decode().split())[:_REASON_CHARS]
     response.status = f"{status} {reason or HTTPStatus(status).phrase}"

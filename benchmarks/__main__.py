@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import masks, prelabel, quality, sam, serving, webhooks
+from benchmarks import dashboard, masks, prelabel, quality, sam, serving, webhooks
 
 BENCHMARKS = {
     "serving": serving.main,
@@ -10,6 +10,7 @@ BENCHMARKS = {
     "masks": masks.main,
     "sam": sam.main,
     "quality": quality.main,
+    "dashboard": dashboard.main,
     "webhooks": webhooks.main,
 }
 

@@ -24,6 +24,7 @@ from benchmarks.rounds import Run, measure, print_table, ratio, timed
 ANNOTATIONS = 100_000
 LABELS, LABELS_EACH = 20, 3
 VERSIONS, ANNOTATORS, WEEKS = 5, 10, 52
+VERSION_NAMES = tuple(f"yolo11n-{number:08x}" for number in range(VERSIONS))
 BLIND, GROUND_TRUTH = 0.05, 0.02
 # Mean number of regions of one label in one image, by what was done to them.
 MEANS = {"kept": 1.5, "adjusted": 0.5, "deleted": 0.2, "added": 0.2, "relabelled_from": 0.1}
@@ -96,8 +97,13 @@ def _processor_timed(work: Callable[[], object]) -> Run:
     return run
 
 
-def fill_ledger(database: Database, annotations: int, *, per_task: int = 1) -> None:
-    """Store so many annotations with their corrections and tallies, `per_task` of each task."""
+def fill_ledger(
+    database: Database, annotations: int, *, per_task: int = 1, versions: Sequence[str] = VERSION_NAMES
+) -> None:
+    """Store so many annotations with their corrections and tallies, `per_task` of each task.
+
+    The versions take turns, the first one first.
+    """
     store_project(database, PROJECT, label_config="<View/>", model_version=None, now=_START)
     random = np.random.default_rng(SEED)
     for first in range(0, annotations, _CHUNK):
@@ -108,7 +114,7 @@ def fill_ledger(database: Database, annotations: int, *, per_task: int = 1) -> N
                 "annotation_id": number + 1,
                 "project_id": PROJECT,
                 "task_id": number // per_task + 1,
-                "version": f"yolo11n-{int(share * VERSIONS):08x}",
+                "version": versions[int(share * len(versions))],
                 "is_blind": bool(random.random() < BLIND),
                 "is_ground_truth": bool(random.random() < GROUND_TRUTH),
                 "annotator": int(random.integers(ANNOTATORS)),

@@ -19,6 +19,7 @@ from backend.prelabel.start import PRELABEL_JOB
 from backend.prelabel.work import work_on_job
 from backend.queue import EVENTS, QUEUES, TRAIN
 from backend.report.build import renew_reports
+from backend.report.monthly import raise_monthly_reports
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
@@ -107,6 +108,7 @@ def check_alerts() -> int:
     with _services() as services:
         services.queue.job_started(ALERTS_JOB)
         judge_projects(services.database, services.settings, now=_now())
+        raise_monthly_reports(services, now=_now())
         return deliver_due(services.database, services.settings, now=_now())
 
 

@@ -6,17 +6,23 @@ import typer
 from rich.console import Console
 
 from backend.cli import (
+    advice,
     agreement,
     alerts,
+    annotators,
     configure,
     connect,
     doctor,
+    drift,
     embed,
+    errors,
     explain,
     jobs,
+    outlook,
     overlap,
     prelabel,
     quality,
+    report,
     reviews,
     runs,
     status,
@@ -24,6 +30,7 @@ from backend.cli import (
     train,
     versions,
 )
+from backend.cli import next as next_tasks
 from backend.errors import AppError
 
 app = typer.Typer(
@@ -33,17 +40,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    advice.advice,
     agreement.agreement,
     alerts.alerts,
+    annotators.annotators,
     configure.configure,
     connect.connect,
     doctor.doctor,
+    drift.drift,
+    errors.errors,
     explain.explain,
     prelabel.prelabel,
     embed.embed,
     jobs.jobs,
+    outlook.outlook,
     overlap.overlap,
     quality.quality,
+    report.report,
     reviews.reviews,
     runs.runs,
     status.status,
@@ -54,6 +67,7 @@ for command in (
     versions.rollback,
 ):
     app.command()(command)
+app.command("next")(next_tasks.next_tasks)
 
 
 def main() -> None:

@@ -70,6 +70,8 @@ def _print(found: Sequence[Alert], nothing: str) -> None:
         state = f"resolved {_time(alert.resolved_at)}" if alert.resolved_at else "open"
         out.print(f"{alert.kind}, raised {_time(alert.raised_at)}, {state}")
         out.print(f"  {alert.message}")
+        if alert.acknowledged_at:
+            out.print(f"  Acknowledged by {alert.acknowledged_by}, {_time(alert.acknowledged_at)}")
         if alert.resolved_message:
             out.print(f"  Resolved: {alert.resolved_message}")
         if alert.error and alert.retry_at:

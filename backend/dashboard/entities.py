@@ -1,6 +1,6 @@
 """Words of the page: charts, and the tables that they are drawn from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -42,3 +42,30 @@ class Chart:
     traces: tuple[Mapping[str, Any], ...]
     layout: Mapping[str, Any]
     empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a project's page. `key` names it in addresses, `intro` says in a sentence or two what it is.
+
+    Keys of charts and sections differ, so that both may be anchors of one page.
+    """
+
+    key: str
+    title: str
+    intro: str
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where a table's rows lead to; None: they lead nowhere, as in a report that is one file.
+
+    `task` gives the address of a task in Label Studio; `version`, `run` and `annotator` those of their pages,
+    by the version's name, the run's id and Label Studio's id.
+    """
+
+    task: Callable[[int], str] | None = None
+    version: Callable[[str], str] | None = None
+    run: Callable[[str], str] | None = None
+    annotator: Callable[[int], str] | None = None

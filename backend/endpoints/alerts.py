@@ -48,6 +48,8 @@ def _shown(alert: Alert) -> dict[str, Any]:
         "message": alert.message,
         "raised_at": _time(alert.raised_at),
         "delivered_at": _time(alert.delivered_at),
+        "acknowledged_at": _time(alert.acknowledged_at),
+        "acknowledged_by": alert.acknowledged_by,
         "resolved_message": alert.resolved_message,
         "resolved_at": _time(alert.resolved_at),
         "resolved_delivered_at": _time(alert.resolved_delivered_at),

@@ -1,10 +1,12 @@
 """Who may call: HTTP basic for the protocol, a secret header for webhooks.
 
-Without basic auth only this machine may call, whatever address the server listens on.
+Without basic auth only this machine may call, whatever address the server listens on. What changes something
+is never done for a page of another site, since a browser names the password to whatever page asks.
 """
 
 import hmac
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Request, request
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 SECRET_HEADER = "X-Webhook-Secret"
+# Of a caller who need not name a password.
+NO_NAME = "this machine"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def require_caller() -> None:
@@ -23,8 +28,10 @@ def require_caller() -> None:
 
     Raises:
         Unauthorized: basic auth is set up, and the request names other credentials or none.
-        Forbidden: it is not set up, and the caller is another machine.
+        Forbidden: it is not set up, and the caller is another machine; or another site's page asks for a
+            change.
     """
+    _refuse_other_sites()
     settings = get_services().settings
     if settings.has_basic_auth:
         if not _has_basic_auth(request, settings):
@@ -39,6 +46,7 @@ def require_webhook_caller() -> None:
     Raises:
         Unauthorized, Forbidden: as `require_caller`.
     """
+    _refuse_other_sites()
     settings = get_services().settings
     secret = settings.webhook_secret
     if secret.get_secret_value() and _equal(request.headers.get(SECRET_HEADER), secret):
@@ -51,6 +59,38 @@ def require_webhook_caller() -> None:
         )
     if not is_loopback(request.remote_addr or ""):
         raise _no_auth_set_up()
+
+
+def caller_name() -> str:
+    """Return the name that the caller has proved; `NO_NAME` where none is asked for."""
+    given = request.authorization
+    if not get_services().settings.has_basic_auth or given is None:
+        return NO_NAME
+    return given.username or NO_NAME
+
+
+def _refuse_other_sites() -> None:
+    """Refuse a change that a browser asks for on behalf of a page that is not ours.
+
+    Programs such as Label Studio and curl send neither header. Where a browser names both, the first alone
+    decides: a proxy may have written another host into the request.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_ours = site in ("same-origin", "none") if site else not origin or _host_of(origin) == request.host
+    if not is_ours:
+        raise Forbidden(
+            f"A page of another site ({(origin or 'unnamed')[:80]}) asked for this; expected one of "
+            f"{request.host}. Open the page of this server and do it there."
+        )
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # no address at all
+        return None
 
 
 def _no_auth_set_up() -> Forbidden:

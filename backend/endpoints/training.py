@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from backend.endpoints.audited import audited
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
 from backend.endpoints.query import read_number, refuse_unknown
@@ -23,7 +24,9 @@ blueprint.before_request(require_caller)
 def train(project_id: int) -> tuple[Response, int]:
     """Ask for a run of the project; it follows the active one, if there is one."""
     services = get_services()
-    ask_for_training(services.database, services.queue, project_id, now=datetime.now(UTC))
+    check_project(services.database, project_id)
+    with audited(project_id, "train"):
+        ask_for_training(services.database, services.queue, project_id, now=datetime.now(UTC))
     active = active_run(services.database, project_id)
     return jsonify(
         {"project": project_id, "state": "asked", "active_run": active.id if active else None}
@@ -49,7 +52,8 @@ def cancel(run_id: str) -> Response:
     """Cancel a run; the model in service stays."""
     database = get_services().database
     found = get_run(database, run_id)
-    ask_to_cancel_run(database, found.id, now=datetime.now(UTC))
+    with audited(found.project_id, "cancel-run", found.id):
+        ask_to_cancel_run(database, found.id, now=datetime.now(UTC))
     return _shown(found.id)
 
 

@@ -6,12 +6,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from pydantic import TypeAdapter
 
+from backend.endpoints.audited import audited
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
 from backend.errors import BadRequest
 from backend.labelstudio.tasks import as_object
 from backend.registry.change import Change, promote_version, roll_back, version_of_settings
-from backend.registry.entities import ListedVersion
+from backend.registry.entities import SETTINGS_WEIGHTS, ListedVersion
 from backend.store.reviews import check_project
 from backend.store.versions import champion_of, list_judged
 from backend.training.entities import Comparison
@@ -49,7 +50,11 @@ def promote(project_id: int) -> Response:
             f'"version" is {str(version)[:80]!r}; expected one of those that '
             f"GET /projects/{project_id}/versions lists, or null for the weights of the settings."
         )
-    return jsonify(_change(promote_version(get_services(), project_id, version, reason=_reason(fields))))
+    reason = _reason(fields)
+    check_project(get_services().database, project_id)
+    with audited(project_id, "promote", version or SETTINGS_WEIGHTS):
+        change = promote_version(get_services(), project_id, version, reason=reason)
+    return jsonify(_change(change))
 
 
 @blueprint.post("/projects/<int:project_id>/rollback")
@@ -57,7 +62,12 @@ def rollback(project_id: int) -> Response:
     """Put back in service what served before."""
     fields = as_object(read_json(), "the body") if request.get_data() else {}
     _refuse_others(fields, ("reason",))
-    return jsonify(_change(roll_back(get_services(), project_id, reason=_reason(fields))))
+    reason = _reason(fields)
+    check_project(get_services().database, project_id)
+    with audited(project_id, "rollback") as act:
+        change = roll_back(get_services(), project_id, reason=reason)
+        act.detail = f"back to {change.version or SETTINGS_WEIGHTS}"
+    return jsonify(_change(change))
 
 
 def _version(listed: ListedVersion) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.alerts.entities import Alert
+from backend.errors import BadRequest, NotFound
 from backend.store.base import table_of
 from backend.store.database import Database, insert_new
 from backend.store.leases import count_rows
 from backend.store.training_tables import SqlAlert
 
+_LARGEST_ID = 2**63 - 1
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 _IS_DUE = or_(
     SqlAlert.delivered_at.is_(None),
@@ -74,6 +76,41 @@ def list_alerts(
         query = query.where(SqlAlert.resolved_at.is_(None) == is_open)
     with database.read() as session:
         return [_to_entity(row) for row in session.scalars(query)]
+
+
+def get_alert(database: Database, alert_id: int) -> Alert:
+    """Return the alert.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    with database.read() as session:
+        row = session.get(SqlAlert, alert_id) if alert_id <= _LARGEST_ID else None
+        if row is None:
+            raise _no_such_alert(alert_id)
+        return _to_entity(row)
+
+
+def acknowledge_alert(database: Database, alert_id: int, who: str, now: datetime) -> Alert:
+    """Note that somebody takes care of an open alert; where one has said so before, that stands.
+
+    Raises:
+        NotFound: there is none of that id.
+        BadRequest: it is resolved.
+    """
+    with database.write() as session:
+        row = session.get(SqlAlert, alert_id, with_for_update=True) if alert_id <= _LARGEST_ID else None
+        if row is None:
+            raise _no_such_alert(alert_id)
+        if row.resolved_at is not None:
+            raise BadRequest(
+                f"Alert {alert_id} was resolved at {row.resolved_at:%Y-%m-%d %H:%M} UTC, so there is nothing "
+                "left to acknowledge."
+            )
+        if row.acknowledged_at is None:
+            row.acknowledged_at, row.acknowledged_by = now, who
+        session.flush()
+        return _to_entity(row)
 
 
 def list_open_keys(database: Database, project_id: int) -> set[str]:
@@ -166,4 +203,10 @@ def _to_entity(row: SqlAlert) -> Alert:
         retry_at=row.retry_at,
         error=row.error,
         reached=tuple(row.reached),
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
     )
+
+
+def _no_such_alert(alert_id: int) -> NotFound:
+    return NotFound(f"There is no alert {alert_id}. List them with: python -m backend alerts --all")

@@ -9,7 +9,14 @@ from click.testing import Result
 from backend.errors import NotFound, SettingsError
 from backend.services import Services
 from backend.settings import Settings
-from backend.store.alerts import claim_delivery, list_alerts, note_failure, raise_alert, resolve_alert
+from backend.store.alerts import (
+    acknowledge_alert,
+    claim_delivery,
+    list_alerts,
+    note_failure,
+    raise_alert,
+    resolve_alert,
+)
 from backend.store.runs import claim_run, create_run, end_run
 from backend.training.entities import RunState
 from backend.training_settings import TrainingSettings
@@ -74,6 +81,12 @@ def test_open_alerts_are_shown_and_resolved_ones_on_request(
     assert "Project 7: bad." in shown.output and "Project 8: bad." in shown.output
     assert "Resolved: Project 8: good." in shown.output
     assert "Project 7" not in run_command("alerts", "--all", "--project", "8").output
+
+
+def test_who_takes_care_of_an_alert_is_shown(run_command: RunCommand, services: Services) -> None:
+    begin(services, 7)
+    acknowledge_alert(services.database, list_alerts(services.database)[0].id, "ada", NOW)
+    assert "Acknowledged by ada, 2026-05-0" in run_command("alerts").output
 
 
 def test_nothing_wrong_is_said_in_words(run_command: RunCommand) -> None:

@@ -33,6 +33,8 @@ def test_alert_comes_with_its_messages_and_times(client: FlaskClient) -> None:
         "message": "bad",
         "raised_at": "2026-05-01T12:00:00+00:00",
         "delivered_at": None,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
         "resolved_message": "good",
         "resolved_at": "2026-05-01T12:00:00+00:00",
         "resolved_delivered_at": None,

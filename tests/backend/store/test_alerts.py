@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.alerts.entities import Alert
+from backend.errors import BadRequest, NotFound
 from backend.store.alerts import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
+    acknowledge_alert,
     claim_delivery,
     due_alerts,
+    get_alert,
     list_alerts,
     list_open_keys,
     mark_delivered,
@@ -96,6 +99,39 @@ def test_alerts_are_listed_by_project_and_state(database: Database) -> None:
     assert [alert.id for alert in list_alerts(database, project_id=PROJECT)] == [2, 1]
     assert [alert.id for alert in list_alerts(database, is_open=True)] == [3, 2]
     assert [alert.id for alert in list_alerts(database, is_open=False)] == [1]
+
+
+def test_first_who_acknowledges_an_alert_is_remembered(database: Database) -> None:
+    begin(database)
+    assert (only(database).acknowledged_at, only(database).acknowledged_by) == (None, None)
+    taken = acknowledge_alert(database, only(database).id, "ada", NOW)
+    assert (taken.acknowledged_by, taken.acknowledged_at, taken.is_open) == ("ada", NOW, True)
+    acknowledge_alert(database, taken.id, "grace", NOW + timedelta(hours=1))
+    assert only(database) == taken == get_alert(database, taken.id)
+
+
+def test_acknowledging_changes_nothing_of_what_is_sent(database: Database) -> None:
+    begin(database)
+    acknowledge_alert(database, only(database).id, "ada", NOW)
+    assert [alert.id for alert in due_alerts(database, now=NOW)] == [only(database).id]
+    end(database)
+    assert only(database).acknowledged_by == "ada"
+
+
+def test_resolved_alert_cannot_be_acknowledged(database: Database) -> None:
+    begin(database)
+    end(database)
+    with pytest.raises(BadRequest, match="resolved at 2026-05-01"):
+        acknowledge_alert(database, only(database).id, "ada", NOW)
+    assert only(database).acknowledged_by is None
+
+
+@pytest.mark.parametrize("alert_id", [1, 2**63, 10**30])
+def test_alert_that_is_not_there_is_not_found(database: Database, alert_id: int) -> None:
+    with pytest.raises(NotFound, match="no alert"):
+        get_alert(database, alert_id)
+    with pytest.raises(NotFound, match="no alert"):
+        acknowledge_alert(database, alert_id, "ada", NOW)
 
 
 def test_both_messages_are_due_once(database: Database) -> None:

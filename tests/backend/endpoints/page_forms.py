@@ -1,0 +1,33 @@
+"""A page's question answered as a browser does: the form is fetched, and sent back with its hidden field."""
+
+import html
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+_TOKEN = re.compile(r'name="csrf" value="([^"]*)"')
+_MESSAGE = re.compile(r'<p class="message[^>]*>(.*?)</p>', re.DOTALL)
+
+
+def token_of(page: TestResponse) -> str:
+    """Return the hidden field of a page's form."""
+    found = _TOKEN.search(page.text)
+    assert found, page.text
+    return found[1]
+
+
+def answer(
+    client: FlaskClient, address: str, headers: dict[str, str] | None = None, **fields: Any
+) -> TestResponse:
+    """Open the page that asks, and send its form with these fields filled in."""
+    page = client.get(address, headers=headers)
+    assert page.status_code == 200, page.text
+    return client.post(address, data={"csrf": token_of(page), **fields}, headers=headers)
+
+
+def message_of(page: TestResponse) -> str:
+    """Return the line that stands above a page."""
+    found = _MESSAGE.search(page.text)
+    return html.unescape(found[1]) if found else ""
