@@ -139,6 +139,7 @@ def _read_newest(
 
 
 def _read_labelled(database: Database, project_id: int, versions: Sequence[str]) -> LabelledTasks:
+    """Return what is known of labelled tasks: their labels, and of the newest their images' embeddings."""
     of_all, in_project = SqlTally.label == "", SqlTally.project_id == project_id
     tasks = func.count(SqlTally.task_id.distinct())
     is_there = SqlTally.kept + SqlTally.adjusted + SqlTally.added + SqlTally.relabelled_to > 0
