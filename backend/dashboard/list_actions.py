@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from backend.alerts.entities import Alert
 from backend.dashboard.actions import Action, Answer, Question, Target, home_of
 from backend.errors import BadRequest, NotFound
-from backend.labelstudio.task_lists import NEXT_TITLE, keep_list_tab, keep_next_tabs
+from backend.labelstudio.task_lists import ERRORS_TITLE, NEXT_TITLE, keep_list_tab, keep_next_tabs
 from backend.report.build import current_report, make_report
 from backend.services import Services
 from backend.stats.label_errors import ErrorKind
 from backend.store.alerts import acknowledge_alert, get_alert
 
-ERRORS_TITLE = "Suspected label errors"
 # Longer lists are no help to a person, and Label Studio takes each task as a condition of its own.
 _MOST_TASKS = 100
 # An alert's message may be long; where it is named again, its beginning does.

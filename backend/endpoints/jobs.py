@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from backend.endpoints.audited import audited
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
 from backend.endpoints.query import read_number
@@ -30,10 +31,12 @@ def prelabel(project_id: int) -> tuple[Response, int]:
     services = get_services()
     options = _read_options(read_json() if request.get_data() else {})
     asked = JobOptions(options["only_unlabelled"], tuple(options["filters"]))
-    if options["retry_failed"]:
-        job, is_new = retry_prelabel(services.database, services.queue, project_id, asked), True
-    else:
-        job, is_new = start_prelabel(services.database, services.queue, project_id, asked)
+    with audited(project_id, "prelabel") as act:
+        if options["retry_failed"]:
+            job, is_new = retry_prelabel(services.database, services.queue, project_id, asked), True
+        else:
+            job, is_new = start_prelabel(services.database, services.queue, project_id, asked)
+        act.detail = job.id
     return jsonify(*_shown([job])), 202 if is_new else 200
 
 
@@ -73,7 +76,8 @@ def cancel(job_id: str) -> Response:
     """Cancel a job; what is predicted already stays."""
     database = get_services().database
     found = get_job(database, job_id)
-    ask_to_cancel(database, found.id, now=datetime.now(UTC))
+    with audited(found.project_id, "cancel-job", found.id):
+        ask_to_cancel(database, found.id, now=datetime.now(UTC))
     return jsonify(*_shown([get_job(database, found.id)]))
 
 

@@ -70,7 +70,8 @@ def change_settings(project_id: int) -> Response:
     services = get_services()
     changes = as_object(read_json(), "the body")
     check_project(services.database, project_id)
-    set_project_settings(services.database, project_id, changes, services.settings)
+    with audited(project_id, "settings", ", ".join(f"{name}={value}" for name, value in changes.items())):
+        set_project_settings(services.database, project_id, changes, services.settings)
     return _shown_settings(project_id)
 
 

@@ -13,21 +13,17 @@ What Label Studio's Data Manager does (1.23.2, SQLite and PostgreSQL alike):
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.errors import LabelStudioError
 from backend.labelstudio.client import LabelStudioClient
 from backend.labelstudio.project_tasks import ProjectTasks
+from backend.labelstudio.views import Item, Listing, ProjectViews, View
 
 TITLE = "Model unsure first"
 # The name comes first, since the page cuts long titles.
 _SUFFIX = ": unsure first"
-# What Label Studio's page calls the tab that it makes by itself.
-_ALL_TASKS = "Default"
 _SCORE = "predictions_score"
-_ORDERING = [f"tasks:{_SCORE}"]
+_ORDERING = f"tasks:{_SCORE}"
 # Above this a tab for each would bury the other tabs; the one for all stays.
 MOST_ANNOTATORS = 50
-
-Item = dict[str, Any]
 
 
 def keep_unsure_tabs(client: LabelStudioClient, project_id: int) -> list[str]:
@@ -44,21 +40,12 @@ def keep_unsure_tabs(client: LabelStudioClient, project_id: int) -> list[str]:
     Raises:
         LabelStudioError: refused, or out of reach.
     """
-    views = client.request("GET", "api/dm/views/", params={"project": project_id})
-    found = {view["data"].get("title"): view for view in reversed(views) if view["data"]}
     wanted = {TITLE: _conditions(), **_shares(client, project_id)}
-    missing = [title for title in wanted if title not in found]
-    if missing:
-        hidden = _hidden_columns(client, project_id)
-        if not views:
-            _create(client, project_id, {"title": _ALL_TASKS, "hiddenColumns": hidden})
-        for title in missing:
-            _create(client, project_id, {"title": title, "hiddenColumns": hidden, **_listing(wanted[title])})
-    for title in wanted.keys() - set(missing):
-        _mend(client, project_id, found[title], wanted[title])
-    for title, view in found.items():
-        if _is_ours(title, view) and title not in wanted:
-            _delete(client, view["id"])
+    listings = {title: Listing("and", items, _ORDERING) for title, items in wanted.items()}
+    views = ProjectViews(client, project_id)
+    for view in views.keep(listings, shown=[_SCORE], adds_conditions=True):
+        if _is_ours(view) and view.title not in wanted:
+            views.delete(view)
     return list(wanted)
 
 
@@ -106,46 +93,6 @@ def _item(column: str, operator: str, kind: str, value: object) -> Item:
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
-def _listing(items: Sequence[Item]) -> dict[str, Any]:
-    return {"filters": {"conjunction": "and", "items": list(items)}, "ordering": _ORDERING}
-
-
-def _hidden_columns(client: LabelStudioClient, project_id: int) -> dict[str, list[str]]:
-    """Return Label Studio's own choice of hidden columns, with the score shown."""
-    columns = client.request("GET", "api/dm/columns/", params={"project": project_id})["columns"]
-    hidden: dict[str, list[str]] = {"explore": [], "labeling": []}
-    for column in columns:
-        name = f"tasks:{'data.' if column.get('parent') == 'data' else ''}{column['id']}"
-        for view, is_shown in column.get("visibility_defaults", {}).items():
-            if not is_shown and (view, column["id"]) != ("explore", _SCORE):
-                hidden.setdefault(view, []).append(name)
-    return hidden
-
-
-def _create(client: LabelStudioClient, project_id: int, data: Mapping[str, Any]) -> None:
-    body = {"project": project_id, "data": {"type": "list", "target": "tasks", **data}}
-    client.request("POST", "api/dm/views/", body=body, is_repeatable=False)
-
-
-def _mend(client: LabelStudioClient, project_id: int, view: Mapping[str, Any], items: Sequence[Item]) -> None:
-    data = {name: value for name, value in view["data"].items() if name != "selectedItems"}
-    present = data.get("filters") or {"conjunction": "and", "items": []}
-    columns = {item["filter"] for item in items}
-    theirs = [item for item in present["items"] if item["filter"] not in columns]
-    listing = _listing([*items, *theirs])
-    # Label Studio keeps the conditions of a tab that it replaces for ever, so nothing is written in vain.
-    if any(data.get(name) != value for name, value in listing.items()):
-        body = {"project": project_id, "data": {**data, **listing}}
-        client.request("PATCH", f"api/dm/views/{view['id']}/", body=body)
-
-
-def _is_ours(title: str | None, view: Mapping[str, Any]) -> bool:
-    return title is not None and title.endswith(_SUFFIX) and view["data"].get("ordering") == _ORDERING
-
-
-def _delete(client: LabelStudioClient, view_id: int) -> None:
-    try:
-        client.request("DELETE", f"api/dm/views/{view_id}/")
-    except LabelStudioError as error:
-        if error.refused_with != 404:  # gone already
-            raise
+def _is_ours(view: View) -> bool:
+    is_named_so = view.title is not None and view.title.endswith(_SUFFIX)
+    return is_named_so and view.data.get("ordering") == [_ORDERING]

@@ -22,6 +22,7 @@ from backend.labelstudio.project_tasks import ProjectTasks
 from backend.labelstudio.views import Item, Listing, ProjectViews, View
 
 NEXT_TITLE = "Next to label"
+ERRORS_TITLE = "Suspected label errors"
 # The name comes first, since the page cuts long titles.
 _SUFFIX = ": next to label"
 # Above this a tab for each would bury the other tabs; the one for all stays.

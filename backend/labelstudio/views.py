@@ -1,7 +1,7 @@
 """Read, make, replace and delete the tabs of Label Studio's Data Manager, which its API calls views."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.errors import LabelStudioError
@@ -55,24 +55,31 @@ class ProjectViews:
         rows = self._client.request("GET", "api/dm/views/", params={"project": self._project_id})
         return [View(row["id"], row["data"] or {}) for row in rows]
 
-    def keep(self, listings: Mapping[str, Listing]) -> list[View]:
+    def keep(
+        self, listings: Mapping[str, Listing], *, shown: Sequence[str] = (), adds_conditions: bool = False
+    ) -> list[View]:
         """Make or mend the tabs of these titles; return all that there were.
 
         Of several tabs of one title the first is mended. Columns and the like stay as people chose them.
         Nothing is written where nothing changed: Label Studio keeps replaced conditions for ever.
+
+        Args:
+            listings: What each tab lists, by its title.
+            shown: Columns that a new tab shows though Label Studio would hide them.
+            adds_conditions: Whether people's conditions on other columns stay beside these.
         """
         present = self.read()
         found = {view.title: view for view in reversed(present)}
         missing = [title for title in listings if title not in found]
         if missing:
             # All columns are shown where none is hidden, also those that load every prediction's results.
-            hidden = {"hiddenColumns": self._hidden_columns()}
+            hidden = {"hiddenColumns": self._hidden_columns(shown)}
             if not present:
                 self._create({"title": _ALL_TASKS, **hidden})
             for title in missing:
                 self._create({"title": title, **hidden, **listings[title].to_data()})
         for title in listings.keys() - set(missing):
-            self._mend(found[title], listings[title])
+            self._mend(found[title], listings[title], adds_conditions=adds_conditions)
         return present
 
     def delete(self, view: View) -> None:
@@ -83,14 +90,14 @@ class ProjectViews:
             if error.refused_with != 404:
                 raise
 
-    def _hidden_columns(self) -> dict[str, list[str]]:
-        """Return Label Studio's own choice of hidden columns."""
+    def _hidden_columns(self, shown: Sequence[str]) -> dict[str, list[str]]:
+        """Return Label Studio's own choice of hidden columns, without those shown in its list."""
         columns = self._client.request("GET", "api/dm/columns/", params={"project": self._project_id})
         hidden: dict[str, list[str]] = {"explore": [], "labeling": []}
         for column in columns["columns"]:
             name = f"tasks:{'data.' if column.get('parent') == 'data' else ''}{column['id']}"
             for place, is_shown in column.get("visibility_defaults", {}).items():
-                if not is_shown:
+                if not is_shown and (place != "explore" or column["id"] not in shown):
                     hidden.setdefault(place, []).append(name)
         return hidden
 
@@ -98,8 +105,11 @@ class ProjectViews:
         body = {"project": self._project_id, "data": {"type": "list", "target": "tasks", **data}}
         self._client.request("POST", "api/dm/views/", body=body, is_repeatable=False)
 
-    def _mend(self, view: View, listing: Listing) -> None:
-        wanted = listing.to_data()
+    def _mend(self, view: View, listing: Listing, *, adds_conditions: bool) -> None:
+        items = (view.data.get("filters") or {}).get("items", []) if adds_conditions else []
+        columns = {item["filter"] for item in listing.items}
+        theirs = [item for item in items if item["filter"] not in columns]
+        wanted = replace(listing, items=[*listing.items, *theirs]).to_data()
         if any(view.data.get(name) != value for name, value in wanted.items()):
             data = {name: value for name, value in view.data.items() if name != "selectedItems"}
             body = {"project": self._project_id, "data": {**data, **wanted}}

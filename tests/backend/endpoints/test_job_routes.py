@@ -11,6 +11,7 @@ from rq import Queue
 from backend.entities import Prediction, TaskState
 from backend.queue import PREDICT
 from backend.services import Services
+from backend.store.audit import list_audit
 from backend.store.job_tasks import add_tasks, mark_tasks, queued_tasks, store_job_predictions
 from backend.store.jobs import claim_job
 from tests.backend.label_configs import BOXES, NO_COMMON_LABEL
@@ -191,3 +192,10 @@ def test_selection_over_the_limit_with_a_config_that_cannot_work_is_told_so(clie
 
 def test_states_of_tasks_are_those_that_the_docs_name() -> None:
     assert [state.value for state in TaskState] == ["queued", "predicted", "done", "failed"]
+
+
+def test_start_and_cancel_stand_in_the_audit_log(client: FlaskClient, services: Services) -> None:
+    job = start(client)["id"]
+    client.post(f"/jobs/{job}/cancel")
+    entries = list_audit(services.database, 7)
+    assert [(entry.action, entry.detail) for entry in entries] == [("cancel-job", job), ("prelabel", job)]

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.services import Services
+from backend.store.audit import list_audit
 from backend.store.project_settings import own_settings
 from backend.store.runs import claim_run, get_run, store_epoch
 from backend.store.training_requests import is_training_asked
@@ -125,3 +126,12 @@ def test_settings_that_cannot_be_used_change_nothing(
     answer = client.put("/projects/7/settings", data=body)
     assert (answer.status_code, answer.json["error"]) == (400, "bad_request")
     assert words in answer.json["message"] and own_settings(services.database, PROJECT) == {}
+
+
+def test_changes_of_settings_stand_in_the_audit_log(client: FlaskClient, services: Services) -> None:
+    review(services.database, [1])
+    put(client, TRAIN_EPOCHS=3)
+    put(client, TRAIN_EPOCHS=0)
+    refused, done = list_audit(services.database, PROJECT)
+    assert (done.action, done.detail, done.is_done) == ("settings", "TRAIN_EPOCHS=3", True)
+    assert not refused.is_done and refused.detail.startswith("TRAIN_EPOCHS=0: ")
