@@ -1,5 +1,6 @@
 """Milliseconds of a project's page with 100 000 annotations and 50 versions, made and shown in a browser."""
 
+import shutil
 import statistics
 import tempfile
 import threading
@@ -9,8 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from backend.app import create_app
 from backend.report.build import make_report
@@ -26,7 +27,7 @@ PAGE = f"/dashboard/projects/{PROJECT}"
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # Milliseconds from the start of the navigation to the load event, as the browser itself measures them.
 _LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
-_DRAWN = "document.querySelectorAll('.js-plotly-plot').length > 0"
+_DRAWN = ".js-plotly-plot"
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
             answered = measure(runs, rounds=ROUNDS)
             size = len(client.get(PAGE).data)
             with _serve(app) as address, sync_playwright() as playwright:
-                with closing(playwright.chromium.launch(args=CHROMIUM_ARGUMENTS)) as browser:
+                with closing(_launch(playwright)) as browser:
                     loaded, drawn = _load(browser, address + PAGE)
     rows = [
         (what, f"{1000 * statistics.median(seconds):.0f}", f"{ratio(seconds, answered['/health']):.0f}")
@@ -66,21 +67,30 @@ def main() -> None:
     )
 
 
+def _launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+
+
 def _load(browser: Browser, address: str) -> tuple[list[float], list[float]]:
     """Return the milliseconds of each visit until the page is loaded, and until a chart is seen."""
     loaded, drawn = [], []
     page = browser.new_page()
     for _ in range(ROUNDS + 1):
         page.goto(address)
-        page.wait_for_function(_DRAWN)
+        page.locator(_DRAWN).first.wait_for(state="attached")
         drawn.append(float(page.evaluate("performance.now()")))
         loaded.append(float(page.evaluate(_LOADED)))
     return loaded, drawn
 
 
+class _QuietHandler(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        pass
+
+
 @contextmanager
 def _serve(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -89,8 +89,7 @@ def plant_errors(
         kind, mark = list(ErrorKind)[turn % len(ErrorKind)], truth[at][number]
         box = _box_of(mark)
         if kind is ErrorKind.EXTRA:
-            at = int(rng.integers(len(scenes)))
-            box = _elsewhere(rng, box, scenes[at], truth[at])
+            at, box = _elsewhere(rng, box, scenes, truth)
             labels[at][len(labels[at]) + len(truth[at])] = Mark(mark.label, _CONTROL, box)
         elif kind is ErrorKind.MISSING:
             del labels[at][number]
@@ -154,14 +153,19 @@ def _loosened(rng: np.random.Generator, box: Box, scene: Scene) -> Box:
             return moved
 
 
-def _elsewhere(rng: np.random.Generator, box: Box, scene: Scene, truth: Sequence[Mark]) -> Box:
-    """Return a box of this size where nothing is."""
-    width, height = (min(side, most) for side, most in zip((box.width, box.height), scene.size, strict=True))
+def _elsewhere(
+    rng: np.random.Generator, box: Box, scenes: Sequence[Scene], truth: Sequence[Sequence[Mark]]
+) -> tuple[int, Box]:
+    """Return a scene, by its place, and a box of this size there where nothing is."""
     while True:
-        x, y = rng.uniform(0, scene.size[0] - width), rng.uniform(0, scene.size[1] - height)
+        # Another scene each time: one that is full of large things has no place left.
+        at = int(rng.integers(len(scenes)))
+        size = scenes[at].size
+        width, height = min(box.width, size[0]), min(box.height, size[1])
+        x, y = rng.uniform(0, size[0] - width), rng.uniform(0, size[1] - height)
         moved = Box(x, y, x + width, y + height)
-        if all(_iou(moved, _box_of(mark)) < LOOSE_IOU[0] / 2 for mark in truth):
-            return moved
+        if all(_iou(moved, _box_of(mark)) < LOOSE_IOU[0] / 2 for mark in truth[at]):
+            return at, moved
 
 
 def _inside(box: Box, scene: Scene) -> Box:

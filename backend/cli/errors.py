@@ -16,7 +16,7 @@ from backend.dashboard.entities import Cell, Column
 from backend.dashboard.entities import Table as Columns
 from backend.entities import Box
 from backend.errors import BadRequest
-from backend.labelstudio.task_lists import keep_list_tab
+from backend.labelstudio.task_lists import ERRORS_TITLE, keep_list_tab
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.predict_again import predict_again
 from backend.services import Services
@@ -24,7 +24,6 @@ from backend.stats.label_error_queries import MOST_ERRORS, read_judgeable, repor
 from backend.stats.label_errors import ErrorKind, Found, LabelError, LabelErrorReport
 from backend.store.reviews import check_project
 
-TAB = "Suspected label errors"
 # Ordering a tab writes each of its tasks.
 _MOST_TAB_TASKS = 200
 _SUFFIXES = (".csv", ".json")
@@ -43,7 +42,9 @@ def errors(
     most: int = typer.Option(20, min=1, help="How many to show."),
     kind: list[ErrorKind] = typer.Option([], help="Only this kind; may be given several times."),
     target: Path | None = typer.Option(None, "--out", help="Write all to this .csv or .json file, too."),
-    tab: bool = typer.Option(False, "--tab", help=f'List their tasks in the tab "{TAB}" in Label Studio.'),
+    tab: bool = typer.Option(
+        False, "--tab", help=f'List their tasks in the tab "{ERRORS_TITLE}" in Label Studio.'
+    ),
     predict: bool = typer.Option(
         False, "--predict", help="Let the model look again at reviewed tasks that it has not learnt from."
     ),
@@ -59,8 +60,8 @@ def errors(
             _write(found, target)
         if tab:
             tasks = list(dict.fromkeys(error.task_id for error in found))[:_MOST_TAB_TASKS]
-            keep_list_tab(services.label_studio, project, TAB, tasks)
-            out.print(f'Tasks listed in Label Studio in the tab "{TAB}": {len(tasks)}.')
+            keep_list_tab(services.label_studio, project, ERRORS_TITLE, tasks)
+            out.print(f'Tasks listed in Label Studio in the tab "{ERRORS_TITLE}": {len(tasks)}.')
 
 
 def _read(services: Services, project: int, *, is_predicted: bool) -> LabelErrorReport:

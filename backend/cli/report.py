@@ -22,7 +22,7 @@ def report(
         if renew:
             make_report(services, project)
         page = write_report(services, project)
-    # Beside it first, so that nobody reads half a file, and an old one stays where this one cannot be written.
+    # Beside it first, so that nobody reads half a file, and an old one stays where this cannot be written.
     beside = target.with_name(f".{target.name}.part")
     try:
         beside.write_text(page, encoding="utf-8")

@@ -46,7 +46,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of a project's page. `key` names it in addresses, `intro` says in a sentence or two what it is.
+    """One part of a project's page. `key` names it in addresses, `intro` says in a sentence what it is.
 
     Keys of charts and sections differ, so that both may be anchors of one page.
     """

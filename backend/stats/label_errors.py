@@ -1,5 +1,6 @@
 """Annotations that are probably wrong: models that never saw them say otherwise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,47 @@ class ErrorKind(StrEnum):
     EXTRA = "extra label"
     WRONG_CLASS = "wrong class"
     LOOSE = "loose box"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing as a person or a model marked it.
+
+    `control` is the control tag's name, `box` what encloses the thing, None for a class of the whole image;
+    `score` is the model's in [0, 1], 1 of a person's.
+    """
+
+    label: str
+    control: str
+    box: Box | None
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a model version found in a task's image; `size` is None where it is not known."""
+
+    version: str
+    size: ImageSize | None
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTask:
+    """A reviewed task, with what a model found there that its labels had no part in.
+
+    `images` names the image of each control tag. `is_shown`: the annotator saw what the model found.
+    `image` is the image's address in the task's data.
+    """
+
+    task_id: int
+    annotation_id: int
+    annotator: int | None
+    labelled: tuple[Mark, ...]
+    images: Mapping[str, str]
+    found: Found
+    is_shown: bool
+    image: str | None
 
 
 @dataclass(frozen=True, slots=True)
