@@ -18,8 +18,8 @@ from backend.prelabel.project import LabelStudioProject
 from backend.prelabel.start import PRELABEL_JOB
 from backend.prelabel.work import work_on_job
 from backend.queue import EVENTS, QUEUES, TRAIN
-from backend.report.build import renew_reports
 from backend.report.monthly import raise_monthly_reports
+from backend.report.renew import queue_old_reports, renew_report
 from backend.review.account import Accountant
 from backend.review.inbox import PROCESS_JOB
 from backend.review.ingest import EventProcessor
@@ -34,7 +34,15 @@ from backend.settings import read_settings
 from backend.store.event_queue import pending_ids
 from backend.store.syncs import get_sync
 from backend.training.consider import consider
-from backend.training.names import ALERTS_JOB, CONSIDER_JOB, REPORTS_JOB, TIDY_JOB, TRAIN_JOB
+from backend.training.names import (
+    ALERTS_JOB,
+    CONSIDER_JOB,
+    MONTHLY_JOB,
+    REPORT_JOB,
+    REPORTS_JOB,
+    TIDY_JOB,
+    TRAIN_JOB,
+)
 from retrain.aftermath import settle_run, tidy_up
 from retrain.training.courtesy import Courtesy
 
@@ -108,15 +116,28 @@ def check_alerts() -> int:
     with _services() as services:
         services.queue.job_started(ALERTS_JOB)
         judge_projects(services.database, services.settings, now=_now())
-        raise_monthly_reports(services, now=_now())
         return deliver_due(services.database, services.settings, now=_now())
 
 
-def renew_project_reports() -> int:
-    """Work out the reports of projects where something has changed; return how many."""
+def look_for_old_reports() -> list[int]:
+    """Queue the reports of projects where something has changed; return their projects."""
     with _services() as services:
         services.queue.job_started(REPORTS_JOB)
-        return renew_reports(services)
+        return queue_old_reports(services)
+
+
+def renew_project_report(project_id: int) -> bool:
+    """Work out a project's report; False where it can have none."""
+    with _services() as services:
+        services.queue.job_started(REPORT_JOB, project_id)
+        return renew_report(services, project_id)
+
+
+def report_months() -> int:
+    """Have the reports of the last month sent that are due; return how many."""
+    with _services() as services:
+        services.queue.job_started(MONTHLY_JOB)
+        return raise_monthly_reports(services, now=_now())
 
 
 def tidy() -> None:

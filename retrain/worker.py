@@ -27,7 +27,7 @@ from backend.settings import Settings
 from backend.start import start_process
 from backend.store.database import Database, open_database
 from backend.store.event_queue import projects_with_pending
-from backend.training.names import ALERTS_JOB, REPORTS_JOB, TIDY_JOB
+from backend.training.names import ALERTS_JOB, MONTHLY_JOB, REPORTS_JOB, TIDY_JOB
 from backend.training.request import queue_waiting_requests, queue_waiting_runs
 from backend.training.schedule import TrainingSchedule
 
@@ -42,7 +42,8 @@ _LONG_JOBS_NICE = 10
 _ALERTS_SECONDS = 300.0
 _TIDY_SECONDS = 3600.0
 _REPORTS_SECONDS = 60.0
-_REPORTS_LIMIT_SECONDS = 600
+_MONTHS_SECONDS = 900.0
+_MONTHS_LIMIT_SECONDS = 1800
 _TIDY_LIMIT_SECONDS = 3600
 
 
@@ -113,7 +114,7 @@ class _Keeper:
         self._queue = queue
         self._syncs = SyncSchedule(settings.sync_times, now=_local_now())
         self._runs = TrainingSchedule(now=_local_now())
-        self._alerts_due = self._tidy_due = self._reports_due = monotonic()
+        self._alerts_due = self._tidy_due = self._reports_due = self._months_due = monotonic()
 
     def queue_due(self) -> None:
         """Queue what has become due since the last look.
@@ -127,8 +128,12 @@ class _Keeper:
             self._queue.enqueue_once(EVENTS, ALERTS_JOB)
             self._alerts_due = monotonic() + _ALERTS_SECONDS
         if monotonic() >= self._reports_due:
-            self._queue.enqueue_once(EVENTS, REPORTS_JOB, timeout=_REPORTS_LIMIT_SECONDS)
+            self._queue.enqueue_once(EVENTS, REPORTS_JOB)
             self._reports_due = monotonic() + _REPORTS_SECONDS
+        if monotonic() >= self._months_due:
+            # Like tidying up it may take long, and nobody waits for it.
+            self._queue.enqueue_once(PREDICT, MONTHLY_JOB, timeout=_MONTHS_LIMIT_SECONDS)
+            self._months_due = monotonic() + _MONTHS_SECONDS
         if monotonic() >= self._tidy_due:
             # Behind nobody's events: it walks through all that ARTIFACT_URL holds.
             self._queue.enqueue_once(PREDICT, TIDY_JOB, timeout=_TIDY_LIMIT_SECONDS)

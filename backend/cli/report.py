@@ -1,6 +1,5 @@
 """`report`: a project's page as one file."""
 
-import os
 from pathlib import Path
 
 import typer
@@ -21,12 +20,8 @@ def report(
     with open_services() as services:
         if renew:
             make_report(services, project)
-        page = write_report(services, project)
-    # Beside it first, so that nobody reads half a file, and an old one stays where this cannot be written.
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        beside.write_text(page, encoding="utf-8")
-        os.replace(beside, target)
-    except OSError as error:
-        raise BadRequest(f"{target} cannot be written: {error.strerror}. Name another file.") from None
+        try:
+            write_report(services, project, target)
+        except OSError as error:
+            raise BadRequest(f"{target} cannot be written: {error.strerror}. Name another file.") from None
     out.print(f"Wrote {target} ({target.stat().st_size / 2**20:.1f} MB). Open it in a browser.")

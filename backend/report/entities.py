@@ -18,13 +18,15 @@ class ProjectReport:
     """What was worked out of a project at `made_at`.
 
     `title` is the project's in Label Studio, `names` those of its annotators by id; empty where Label Studio
-    was out of reach. `agreement.tasks` holds the least agreed on alone.
+    was out of reach. `serving` is the version that serves, None where none does. `agreement.tasks` holds the
+    least agreed on alone.
     """
 
     project_id: int
     title: str
     names: dict[int, str]
     made_at: datetime
+    serving: str | None
     quality: QualityReport
     annotators: tuple[AnnotatorFigures, ...]
     agreement: AgreementReport

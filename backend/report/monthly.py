@@ -21,6 +21,7 @@ from backend.store.database import Database
 from backend.store.ledger_tables import SqlAnnotation, SqlReview
 from backend.store.project_settings import project_settings
 from backend.store.projects import list_projects
+from backend.store.syncs import get_sync
 from backend.store.training_tables import SqlAlert, SqlPromotion, SqlTrainingRun
 
 log = structlog.get_logger(__name__)
@@ -42,13 +43,17 @@ def raise_monthly_reports(services: Services, *, now: datetime) -> int:
                 made += _raise_report(services, project_id, now=now)
         except DatabaseUnavailable:
             raise
-        except (AppError, OSError) as error:
-            log.warning("monthly_report_not_made", project=project_id, detail=str(error))
+        # Whatever is wrong with one project's page must not keep others' from being sent.
+        except Exception as error:
+            trace = None if isinstance(error, AppError) else error
+            log.warning("monthly_report_not_made", project=project_id, detail=str(error), exc_info=trace)
     return made
 
 
 def _is_due(services: Services, project_id: int, *, now: datetime) -> bool:
     if not project_settings(services.database, project_id, services.settings).report_monthly:
+        return False
+    if get_sync(services.database, project_id).gone_at is not None:
         return False
     with services.database.read() as session:
         first = session.scalar(
@@ -72,8 +77,7 @@ def _raise_report(services: Services, project_id: int, *, now: datetime) -> bool
     report = make_report(services, project_id)
     file = report_file(services.settings.data_dir, project_id, now)
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Twice at the same time writes the same; the message goes out after it.
-    file.write_text(write_report(services, project_id), encoding="utf-8")
+    write_report(services, project_id, file)
     month = month_before(now)
     message = describe_month(
         report,
@@ -95,9 +99,7 @@ def _raise_report(services: Services, project_id: int, *, now: datetime) -> bool
 def _count_month(database: Database, project_id: int, *, since: datetime, until: datetime) -> MonthCounts:
     reviews = select(func.count()).where(SqlReview.project_id == project_id, SqlReview.deleted_at.is_(None))
     runs = select(func.count()).where(SqlTrainingRun.project_id == project_id)
-    promotions = select(func.count()).where(
-        SqlPromotion.project_id == project_id, SqlPromotion.run_id.is_not(None)
-    )
+    promotions = select(func.count()).where(SqlPromotion.project_id == project_id)
     alerts = select(func.count()).where(SqlAlert.project_id == project_id, SqlAlert.kind != MONTHLY_REPORT)
     queries = {
         "reviewed": reviews.where(SqlReview.reviewed_at >= since, SqlReview.reviewed_at < until),

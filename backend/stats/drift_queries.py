@@ -13,6 +13,7 @@ from backend.entities import ImageSize
 from backend.stats.drift import ImageFacts, assess_drift
 from backend.stats.drift_report import DriftReport, with_notes
 from backend.stats.prediction_bias import ReviewedImage, assess_prediction_bias
+from backend.stats.tally_columns import ALL_LABELS
 from backend.store.database import Database, chunks
 from backend.store.ledger_tables import SqlAnnotation, SqlReview, SqlTally
 from backend.store.reviews import check_project
@@ -24,7 +25,6 @@ from backend.store.versions import champion_of, held_out_of
 MOST_IMAGES = 2000
 # Masks may take megabytes each, and all regions of a page are in memory at once.
 _PAGE = 100
-_ALL = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _read_reviewed(session: Session, period: _Period) -> list[ReviewedImage]:
             stayed + SqlTally.deleted + SqlTally.relabelled_from,
             stayed + SqlTally.added + SqlTally.relabelled_to,
         )
-        .where(SqlTally.annotation_id.in_(newest), SqlTally.label != _ALL)
+        .where(SqlTally.annotation_id.in_(newest), SqlTally.label != ALL_LABELS)
         # So that the same facts always give the same answer.
         .order_by(SqlTally.annotation_id, SqlTally.label)
     )

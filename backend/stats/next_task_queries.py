@@ -12,8 +12,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from backend.review.entities import ReviewState
 from backend.stats.next_tasks import NextTasksReport
 from backend.stats.novelty import Vector
+from backend.stats.tally_columns import ALL_LABELS
 from backend.stats.task_choice import Candidate, LabelledTasks, choose_tasks, disagreement, most_promising
-from backend.store.database import Database
+from backend.store.database import Database, chunks
 from backend.store.ledger_tables import SqlReview, SqlTally
 from backend.store.region_rows import region_from_row
 from backend.store.tables import SqlPrediction, SqlProject
@@ -101,7 +102,7 @@ def _read_candidates(
     database: Database, project_id: int, versions: Sequence[str], scores: Mapping[int, float]
 ) -> Iterator[Candidate]:
     """Yield the tasks of these scores with their labels, and their embeddings of all the versions."""
-    for page in _pages(list(scores)):
+    for page in chunks(list(scores), _PAGE):
         # A page is a transaction of its own, so that no slow reader holds one open.
         with database.read() as session:
             regions = _read_newest(session, project_id, versions[:1], page, SqlPrediction.regions)
@@ -140,7 +141,7 @@ def _read_newest(
 
 def _read_labelled(database: Database, project_id: int, versions: Sequence[str]) -> LabelledTasks:
     """Return what is known of labelled tasks: their labels, and of the newest their images' embeddings."""
-    of_all, in_project = SqlTally.label == "", SqlTally.project_id == project_id
+    of_all, in_project = SqlTally.label == ALL_LABELS, SqlTally.project_id == project_id
     tasks = func.count(SqlTally.task_id.distinct())
     is_there = SqlTally.kept + SqlTally.adjusted + SqlTally.added + SqlTally.relabelled_to > 0
     holding = select(SqlTally.label, tasks).where(in_project, ~of_all, is_there).group_by(SqlTally.label)
@@ -156,7 +157,7 @@ def _read_labelled(database: Database, project_id: int, versions: Sequence[str])
         by_label = {label: number for label, number in session.execute(holding)}
         task_ids = list(session.scalars(newest))
     vectors: dict[str, list[Vector]] = defaultdict(list)
-    for page in _pages(task_ids):
+    for page in chunks(task_ids, _PAGE):
         with database.read() as session:
             found = _read_newest(session, project_id, versions, page, SqlPrediction.embedding)
         for (_, version), embedding in found.items():
@@ -174,7 +175,7 @@ def _with_disagreement(
 ) -> list[Candidate]:
     """Return the candidates, those with these ids with how far the two versions disagree on them."""
     known: dict[int, float] = {}
-    for page in _pages(task_ids if len(versions) == 2 else ()):
+    for page in chunks(task_ids if len(versions) == 2 else (), _PAGE):
         with database.read() as session:
             found = _read_newest(session, project_id, versions, page, SqlPrediction.regions)
         for task_id in page:
@@ -212,11 +213,6 @@ def _notes(known: _Known, versions: Sequence[str]) -> tuple[str, ...]:
         "that was measured.": known.embedded < known.candidates,
     }
     return tuple(note for note, is_so in notes.items() if is_so)
-
-
-def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _PAGE):
-        yield ids[start : start + _PAGE]
 
 
 def _vector(embedding: bytes) -> Vector:

@@ -8,6 +8,7 @@ from backend.stats.curve_fit import CurvePoint, can_fit, share_error
 from backend.stats.intervals import Estimate
 from backend.stats.learning_curve import BandPoint, Forecast, Outlook, forecast, trace_curve
 from backend.training.entities import ClassScore, TrainedVersion
+from backend.training.names import MOST_HELD_OUT
 
 MEASURE = "F1"
 # From so many times the images on, a test split is another one, and figures on the two differ by that alone.
@@ -44,6 +45,7 @@ class OutlookReport:
     """The answer to "how many more images", as `learning_curve.Forecast`, with the curve to draw.
 
     `points` and `left_out` are versions by number of training images, `band` is the curve with its interval.
+    `val_images` and `test_images` are those held out in the newest snapshot, 0 where there is none.
     """
 
     outlook: Outlook
@@ -58,17 +60,21 @@ class OutlookReport:
     left_out: tuple[CurvePoint, ...]
     band: tuple[BandPoint, ...]
     classes: tuple[ClassBalance, ...]
+    val_images: int
+    test_images: int
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCounts:
-    """How much a snapshot holds: `images` in all, those to `train` on, `objects` by label.
+    """How much a snapshot holds: `images` in all, those on each of the three sides, `objects` by label.
 
     `images_with` counts by label the images that have such objects, as far as that is known.
     """
 
     images: int
     train: int
+    val: int
+    test: int
     objects: Mapping[str, int]
     images_with: Mapping[str, int]
 
@@ -100,8 +106,7 @@ def assess_outlook(
     alike = [each for each in measured if each.trained.controls == measured[0].trained.controls]
     spoiled = _find_spoiled(alike)
     points = [_point(each) for each in alike if each not in spoiled]
-    share = newest.train / newest.images if newest is not None and newest.train else 1.0
-    found = forecast(points, target, measure=MEASURE, train_share=share)
+    found = forecast(points, target, measure=MEASURE, train_share=_share_to_come(newest))
     left_out = [_point(each) for each in spoiled]
     return OutlookReport(
         outlook=found.outlook,
@@ -116,6 +121,8 @@ def assess_outlook(
         left_out=_by_images([*left_out, *(found.fit.left_out if found.fit else ())]),
         band=_band(found),
         classes=balance_classes(newest, scores) if newest is not None else (),
+        val_images=newest.val if newest is not None else 0,
+        test_images=newest.test if newest is not None else 0,
     )
 
 
@@ -137,6 +144,13 @@ def balance_classes(counts: SnapshotCounts, scores: Sequence[ClassScore] | None)
             )
         )
     return tuple(sorted(classes, key=lambda each: (-each.objects, each.label)))
+
+
+def _share_to_come(newest: SnapshotCounts | None) -> float:
+    """Return which share of the images to come is trained on: a side that is full takes no more of them."""
+    if newest is None or not newest.train:
+        return 1.0
+    return 1.0 - sum(held for held in (newest.val, newest.test) if held < MOST_HELD_OUT) / newest.images
 
 
 def _is_measured(version: MeasuredVersion) -> bool:

@@ -52,6 +52,8 @@ def _counts(counts: Mapping[str, Any]) -> SnapshotCounts:
     return SnapshotCounts(
         images=int(counts.get("images", 0)),
         train=int(counts.get(Side.TRAIN, 0)),
+        val=int(counts.get(Side.VAL, 0)),
+        test=int(counts.get(Side.TEST, 0)),
         objects=counts.get("objects", {}),
         images_with=counts.get("images_with", {}),
     )

@@ -38,6 +38,19 @@ class SqlAnnotation(SqlBase):
         CheckConstraint("found_by IN ('webhook', 'sync')", name="found_by"),
         Index(None, "task_id"),
         Index(None, "project_id", "id"),
+        # All that is asked about every annotation of a project, since contents may be large: without it a
+        # look whether anything changed reads them all.
+        Index(
+            "ix_annotation_times",
+            "project_id",
+            "deleted_at",
+            "seen_at",
+            "annotator",
+            "task_id",
+            "created_at",
+            "lead_time",
+            "is_cancelled",
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

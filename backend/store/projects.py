@@ -51,6 +51,12 @@ def list_projects(database: Database) -> list[tuple[int, str | None, datetime]]:
         return [(row.id, row.model_version, row.updated_at) for row in session.execute(query)]
 
 
+def serving_version(database: Database, project_id: int) -> str | None:
+    """Return what serves the project by its last call; None where it never called, or nothing can serve."""
+    with database.read() as session:
+        return session.scalar(select(SqlProject.model_version).where(SqlProject.id == project_id))
+
+
 def label_config_of(database: Database, project_id: int) -> str | None:
     """Return the project's labeling config as it was last seen; None for a project that never called."""
     with database.read() as session:

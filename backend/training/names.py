@@ -1,12 +1,16 @@
-"""Names and words that server and worker must agree on: of jobs, of artifacts, of a warning."""
+"""Names and words that server and worker must agree on: of jobs, of artifacts, of a warning; and a limit."""
 
 TRAIN_JOB = "retrain.jobs.train"
 CONSIDER_JOB = "retrain.jobs.consider_training"
 ALERTS_JOB = "retrain.jobs.check_alerts"
 TIDY_JOB = "retrain.jobs.tidy"
-REPORTS_JOB = "retrain.jobs.renew_project_reports"
+REPORTS_JOB = "retrain.jobs.look_for_old_reports"
+REPORT_JOB = "retrain.jobs.renew_project_report"
+MONTHLY_JOB = "retrain.jobs.report_months"
 # How a run's warning begins that tells of images which are missing.
 MISSING_IMAGES = "The images of "
+# Images that val and test each get at most (the design); all that come later are trained on.
+MOST_HELD_OUT = 100
 
 
 def image_artifact(digest: str, suffix: str) -> str:

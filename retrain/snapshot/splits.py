@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.training.entities import Side
+from backend.training.names import MOST_HELD_OUT
 
-# Val and test: this share of all images, and no more than so many (the design).
+# Val and test: one in so many of all images.
 _SHARE = 10
-MOST_IMAGES = 100
 # Below, a side of its own for each of them would leave none for training.
 _FEWEST_KEYS = 3
 
@@ -77,9 +77,9 @@ def split_images(images: Sequence[SplitImage], known: Mapping[str, Side]) -> dic
 def assign_sides(keys: Sequence[SplitKey], known: Mapping[str, Side]) -> dict[str, Side]:
     """Return the side of each key; a known one keeps its own.
 
-    Val and test each get a tenth of the images (rounded down), at most `MOST_IMAGES`: keys in the order of
+    Val and test each get a tenth of the images (rounded down), at most `MOST_HELD_OUT`: keys in the order of
     their hash go to test, then to val, while there is room for all of their images. Held keys go to test
-    before, until it has `MOST_IMAGES` or half of all. From 10 images on neither stays empty, if there are
+    before, until it has `MOST_HELD_OUT` or half of all. From 10 images on neither stays empty, if there are
     at least three keys: the smallest key goes there then, be it over the limit. Training is never left empty
     for new keys.
 
@@ -91,7 +91,7 @@ def assign_sides(keys: Sequence[SplitKey], known: Mapping[str, Side]) -> dict[st
     new = sorted((key for key in keys if key.key not in known), key=_order)
     total = sum(key.images for key in keys)
     counts = Counter({side: _count(keys, assigned, side) for side in Side})
-    room, held_room = min(total // _SHARE, MOST_IMAGES), min(total // 2, MOST_IMAGES)
+    room, held_room = min(total // _SHARE, MOST_HELD_OUT), min(total // 2, MOST_HELD_OUT)
     # Held ones first, each in the order of their hash.
     for key in sorted(new, key=lambda key: not key.is_held):
         if key.is_held and counts[Side.TEST] + key.images <= held_room:

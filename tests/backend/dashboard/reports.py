@@ -40,13 +40,14 @@ def empty_report(project_id: int = 1) -> ProjectReport:
         title="",
         names={},
         made_at=NOW,
+        serving=None,
         quality=QualityReport(project_id, ()),
         annotators=(),
         agreement=assess_agreement(project_id, [], iou=0.5, seed=1),
         label_errors=LabelErrorReport(0, 0, 0, {}, (), NOW),
         drift=DriftReport(None, NOW - timedelta(days=30), NOW, 0, 0, (), nothing, ("No version serves.",)),
         outlook=OutlookReport(
-            Outlook.TOO_FEW, "F1", 0.85, None, None, None, advice, (), (), (), (), ()
+            Outlook.TOO_FEW, "F1", 0.85, None, None, None, advice, (), (), (), (), (), 0, 0
         ),
         next_tasks=NextTasksReport((), 0, (), ()),
         advice=(),

@@ -43,6 +43,7 @@ def make_report(project_id: int = 1, *, title: str = "Street scenes") -> Project
         title=title,
         names=NAMES,
         made_at=NOW,
+        serving=VERSIONS[0],
         quality=QualityReport(project_id, versions, assess_weeks(known)),
         annotators=tuple(_annotator(person, place) for place, person in enumerate(NAMES)),
         agreement=_agreement(project_id),
@@ -203,7 +204,7 @@ def _outlook() -> OutlookReport:
     return OutlookReport(
         Outlook.REACHABLE, "F1", 0.85, Estimate(0.76, 0.72, 0.8), Estimate(0.92, 0.86, 1.0),
         MoreImages(320, 210, None), "F1 0.85 takes about 320 more reviewed images.", ("A note.",),
-        points, (), band, classes,
+        points, (), band, classes, 22, 22,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from backend.training.entities import (
     TrainedVersion,
     VersionState,
 )
+from backend.training.names import MOST_HELD_OUT
 
 PROJECT = 7
 NOON = datetime(2024, 11, 4, 12, tzinfo=UTC)
@@ -19,10 +20,13 @@ CONTROLS = ("label",)
 
 
 def counts(train: int, **changes: Any) -> SnapshotCounts:
-    """Return what a snapshot holds of which eight images in ten are for training."""
+    """Return what a snapshot holds of which so many images are for training, an eighth of that to val and test."""
+    held = min(train // 8, MOST_HELD_OUT)
     given: dict[str, Any] = {
-        "images": train * 10 // 8,
+        "images": train + 2 * held,
         "train": train,
+        "val": held,
+        "test": held,
         "objects": {"cat": 4 * train, "dog": train},
         "images_with": {},
     }

@@ -11,6 +11,7 @@ from backend.stats.outlook import (
     ClassBalance,
     MeasuredVersion,
     OutlookReport,
+    SnapshotCounts,
     assess_outlook,
     balance_classes,
 )
@@ -32,16 +33,29 @@ def rising(law: PowerLaw = RISING, *, objects: int = 1_000_000) -> list[Measured
     return versions[::-1]
 
 
-def assess(versions: list[MeasuredVersion], target: float = 0.88) -> OutlookReport:
-    newest = versions[0].counts if versions else None
-    return assess_outlook(versions, target=target, newest=newest, scores=None)
+def assess(
+    versions: list[MeasuredVersion], target: float = 0.88, newest: SnapshotCounts | None = None
+) -> OutlookReport:
+    held = newest or (versions[0].counts if versions else None)
+    return assess_outlook(versions, target=target, newest=held, scores=None)
 
 
-def test_more_images_are_counted_with_those_that_go_to_the_other_splits() -> None:
-    found = assess(rising())
+@pytest.mark.parametrize(
+    ("val", "test", "share"),
+    [
+        pytest.param(80, 80, 0.8, id="neither is full"),
+        pytest.param(80, 100, 0.9, id="test is full"),
+        pytest.param(100, 100, 1.0, id="both are full"),
+    ],
+)
+def test_more_images_are_counted_with_those_that_go_to_splits_which_are_not_full(
+    val: int, test: int, share: float
+) -> None:
+    newest = counts(800 - val - test, images=800, val=val, test=test)
+    found = assess(rising(), newest=newest)
     assert found.outlook is Outlook.REACHABLE and found.more is not None and found.more.value is not None
-    # 0.92 - 2.5 n^-0.5 = 0.88 where n = 3906; of the 2306 that are missing eight in ten are trained on.
-    assert found.more.value == pytest.approx(2306 / 0.8, rel=0.01)
+    # 0.92 - 2.5 n^-0.5 = 0.88 where n = 3906, and the largest version has 1600.
+    assert found.more.value == pytest.approx(2306 / share, rel=0.01)
     assert found.more.low is not None and found.more.low < found.more.value
     assert found.measure == "F1" and found.target == 0.88
 
@@ -61,6 +75,12 @@ def test_curve_of_a_target_out_of_reach_is_drawn_up_to_twice_the_images() -> Non
 def test_target_that_is_reached_takes_no_more_images() -> None:
     found = assess(rising(), target=0.8)
     assert found.outlook is Outlook.REACHED and found.more is not None and found.more.value == 0
+
+
+def test_images_held_out_are_those_of_the_newest_snapshot() -> None:
+    found = assess(rising(), newest=counts(640, images=799, val=79, test=80))
+    assert (found.val_images, found.test_images) == (79, 80)
+    assert (assess([]).val_images, assess([]).test_images) == (0, 0)
 
 
 def test_no_version_is_no_curve_but_an_answer() -> None:

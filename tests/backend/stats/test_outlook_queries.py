@@ -70,6 +70,7 @@ def test_curve_goes_by_the_images_that_were_trained_on(database: Database) -> No
     ]
     # 0.92 - 2.5 n^-0.5 = 0.85 where n = 1276, and of 820 images 800 are trained on.
     assert found.more is not None and found.more.value == pytest.approx(476 / (800 / 820), rel=0.02)
+    assert (found.val_images, found.test_images) == (10, 10)
 
 
 def test_classes_are_those_of_the_newest_snapshot_and_of_the_version_in_service(database: Database) -> None:

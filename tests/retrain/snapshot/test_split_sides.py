@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.training.entities import Side
-from retrain.snapshot.splits import (
-    MOST_IMAGES,
-    SplitImage,
-    SplitKey,
-    assign_sides,
-    group_key,
-    split_images,
-)
+from backend.training.names import MOST_HELD_OUT
+from retrain.snapshot.splits import SplitImage, SplitKey, assign_sides, group_key, split_images
 
 KEYS = st.lists(
     st.builds(SplitKey, st.text("abcdef", min_size=1, max_size=6), st.integers(1, 40), st.booleans()),
@@ -158,8 +152,8 @@ def test_val_and_test_stay_within_their_limits_but_for_a_group_of_their_own(keys
     _, val, test = counts(keys, sides)
     total = sum(key.images for key in keys)
     alone = [side for side in (Side.VAL, Side.TEST) if list(sides.values()).count(side) == 1]
-    assert val <= min(total // 10, MOST_IMAGES) or Side.VAL in alone
-    assert test <= min(total // 2, MOST_IMAGES) or Side.TEST in alone
+    assert val <= min(total // 10, MOST_HELD_OUT) or Side.VAL in alone
+    assert test <= min(total // 2, MOST_HELD_OUT) or Side.TEST in alone
 
 
 @given(IMAGES)

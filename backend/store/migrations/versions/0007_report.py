@@ -18,6 +18,20 @@ def upgrade() -> None:
     op.add_column("trained_version", sa.Column("held_out", sa.JSON()))
     op.add_column("alert", sa.Column("acknowledged_at", UtcDateTime()))
     op.add_column("alert", sa.Column("acknowledged_by", sa.Text()))
+    op.create_index(
+        "ix_annotation_times",
+        "annotation",
+        [
+            "project_id",
+            "deleted_at",
+            "seen_at",
+            "annotator",
+            "task_id",
+            "created_at",
+            "lead_time",
+            "is_cancelled",
+        ],
+    )
     op.create_table(
         "stored_report",
         sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -46,6 +60,7 @@ def downgrade() -> None:
     """Take the change back."""
     op.drop_table("audit_entry")
     op.drop_table("stored_report")
+    op.drop_index("ix_annotation_times", "annotation")
     op.drop_column("alert", "acknowledged_by")
     op.drop_column("alert", "acknowledged_at")
     op.drop_column("trained_version", "held_out")
