@@ -101,6 +101,13 @@ class QueueUnavailable(AppError):
     status = 503
 
 
+class ReportBusy(AppError):
+    """A project's report is being worked out by another process."""
+
+    code = "report_busy"
+    status = 503
+
+
 class LabelStudioError(AppError):
     """Label Studio refused a call or is out of reach.
 

@@ -16,6 +16,7 @@ from backend.media.cache import MediaCache
 from backend.media.fetch import Fetcher, FetchLimits
 from backend.media.loader import MediaLoader
 from backend.metrics import Metrics
+from backend.project_metrics import ProjectMetrics
 from backend.queue import JobQueue
 from backend.registry.champions import Champions
 from backend.sam.box_masks import BoxMasks
@@ -47,6 +48,7 @@ class Services:
     media: MediaLoader
     pipeline: PredictionPipeline
     metrics: Metrics
+    project_metrics: ProjectMetrics
     artifacts: ArtifactStore
     serving: ServingMark
     champions: Champions
@@ -99,6 +101,7 @@ class Services:
                 embeddings=embeddings,
             ),
             metrics=metrics,
+            project_metrics=ProjectMetrics(database, queue),
             artifacts=artifacts,
             serving=serving,
             champions=champions,

@@ -37,6 +37,9 @@ class Settings(SamSettings, ProjectSettings, BaseSettings):
         SecretStr(""),
         description="Personal access token or legacy token of a Label Studio user who sees the projects.",
     )
+    label_studio_public_url: str = Field(
+        "", description="Address of Label Studio in people's browsers, for links. Empty: LABEL_STUDIO_URL."
+    )
     backend_url: str = Field(
         "", description="Address at which Label Studio reaches this server. Empty: http://localhost:PORT."
     )
@@ -146,7 +149,7 @@ class Settings(SamSettings, ProjectSettings, BaseSettings):
         "info", description="Least severity that is logged."
     )
 
-    @field_validator("label_studio_url", "backend_url")
+    @field_validator("label_studio_url", "label_studio_public_url", "backend_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -190,6 +193,11 @@ class Settings(SamSettings, ProjectSettings, BaseSettings):
             return ProjectSettings.model_validate({**given, **changes})
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
+
+    @cached_property
+    def label_studio_link(self) -> str:
+        """Address at which people reach Label Studio, without a closing slash."""
+        return self.label_studio_public_url or self.label_studio_url
 
     @cached_property
     def public_url(self) -> str:

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import figure_table, open_services, out, write_percent
 from backend.labelstudio.tasks import MAX_ID
 from backend.report_settings import ModelRole
 from backend.review.matching import SAME_IOU
 from backend.stats.agreement import AgreementReport, RaterAgreement
 from backend.stats.agreement_figures import Agreement
 from backend.stats.agreement_queries import MOST_TASKS, read_agreement
-from backend.stats.intervals import Estimate
 from backend.stats.task_agreement import Rater, RaterKind
 
 
@@ -52,22 +49,22 @@ def _print_regions(report: AgreementReport) -> None:
 
 
 def _print_table(heading: str, rows: Sequence[tuple[str, Agreement]]) -> None:
-    table = _table(heading, "tasks", "regions", "F1 %", "IoU %", "alpha %", "matched only")
+    table = figure_table(heading, "tasks", "regions", "F1 %", "IoU %", "alpha %", "matched only")
     for name, each in rows:
         figures = (each.f1, each.iou, each.alpha, each.alpha_matched)
-        table.add_row(name, str(each.tasks), str(each.regions), *map(_percent, figures))
+        table.add_row(name, str(each.tasks), str(each.regions), *map(write_percent, figures))
     out.print(table)
 
 
 def _print_choices(report: AgreementReport) -> None:
     if not report.choices:
         return
-    table = _table("choices", "tasks", "the same", "kappa %", "alpha %")
+    table = figure_table("choices", "tasks", "the same", "kappa %", "alpha %")
     for each in report.choices:
-        table.add_row(f"{each.control}, all", str(each.tasks), "", "", _percent(each.alpha))
+        table.add_row(f"{each.control}, all", str(each.tasks), "", "", write_percent(each.alpha))
         for pair in each.pairs:
             name = f"{each.control}: {_pair(pair.one, pair.other)}"
-            table.add_row(name, str(pair.tasks), str(pair.equal), _percent(pair.kappa), "")
+            table.add_row(name, str(pair.tasks), str(pair.equal), write_percent(pair.kappa), "")
     out.print(table)
 
 
@@ -75,11 +72,11 @@ def _print_raters(raters: Sequence[RaterAgreement]) -> None:
     known = [each for each in raters if each.difference is not None]
     if not known:
         return
-    table = _table("against the others", "tasks", "F1 % with them", "theirs", "difference")
+    table = figure_table("against the others", "tasks", "F1 % with them", "theirs", "difference")
     for each in known:
         figures = (each.f1, each.f1_of_others, each.difference)
         name = f"{each.rater} (unlike)" if each.is_unlike else str(each.rater)
-        table.add_row(name, str(each.tasks), *map(_percent, figures))
+        table.add_row(name, str(each.tasks), *map(write_percent, figures))
     out.print(table)
     for each in known:
         if each.is_unlike:
@@ -91,7 +88,7 @@ def _print_tasks(report: AgreementReport, most: int) -> None:
     shown = [each for each in report.tasks if each.agreement < 1][:most]
     if not shown:
         return
-    table = _table("least agreement", "agreement %", "things", "disputed", "between")
+    table = figure_table("least agreement", "agreement %", "things", "disputed", "between")
     for each in shown:
         between = ", ".join(map(str, each.raters))
         counts = (f"{100 * each.agreement:.0f}", str(each.things), str(each.disputed))
@@ -99,21 +96,6 @@ def _print_tasks(report: AgreementReport, most: int) -> None:
     out.print(table)
 
 
-def _table(heading: str, *names: str) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(heading, overflow="fold")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _pair(one: Rater, other: Rater) -> str:
     """Name two raters as shortly as their column needs it."""
     return " and ".join(str(each).removeprefix(f"{RaterKind.ANNOTATOR} ") for each in (one, other))
-
-
-def _percent(estimate: Estimate | None) -> str:
-    """Write a figure with the ends of its interval in percent; a dash where there is none."""
-    if estimate is None:
-        return "-"
-    return f"{100 * estimate.value:.1f} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import figure_table, open_services, out, write_percent
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.build import current_report
 from backend.stats.change import Bin, Drift
 from backend.stats.drift_queries import read_drift
 from backend.stats.drift_report import DriftReport
-from backend.stats.intervals import Estimate
 
 _BINS_SHOWN = 5
 
@@ -43,7 +40,7 @@ def drift(
 def _print_measures(report: DriftReport) -> None:
     known = [each for each in (*report.measures, report.bias) if each.value is not None]
     if known:
-        table = _table("measure", "images", "PSI", "limit", "change")
+        table = figure_table("measure", "images", "PSI", "limit", "change")
         for each in known:
             images = f"{each.expected_images}, {each.actual_images}"
             table.add_row(each.measure, images, _psi(each), f"{each.limit:.3f}", each.verdict)
@@ -59,7 +56,7 @@ def _print_measures(report: DriftReport) -> None:
 
 def _print_bins(drift: Drift, *names: str) -> None:
     """Print the bins that have changed most."""
-    table = _table(drift.measure, *names)
+    table = figure_table(drift.measure, *names)
     changed = sorted(drift.bins, key=lambda each: -abs(each.difference.value))[:_BINS_SHOWN]
     for each in changed:
         table.add_row(each.name, *_shares(each))
@@ -67,25 +64,12 @@ def _print_bins(drift: Drift, *names: str) -> None:
 
 
 def _shares(each: Bin) -> Sequence[str]:
-    return _percent(each.expected), _percent(each.actual), _percent(each.difference, sign="+")
-
-
-def _table(heading: str, *names: str) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(heading, overflow="fold")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+    expected, actual = (write_percent(share, digits=1) for share in (each.expected, each.actual))
+    return expected, actual, write_percent(each.difference, digits=1, sign="+")
 
 
 def _psi(drift: Drift) -> str:
     return f"{drift.value:.3f} ({drift.low:.3f} to {drift.high:.3f})"
-
-
-def _percent(estimate: Estimate, *, sign: str = "") -> str:
-    """Write a share, or a difference of two in points, with the ends of its interval in percent."""
-    value, low, high = (f"{100 * each:{sign}.1f}" for each in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
 
 
 def _time(moment: datetime) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import figure_table, open_services, out
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.build import current_report
 from backend.stats.curve_fit import CurvePoint
@@ -36,7 +34,9 @@ def outlook(
 def _print_versions(report: OutlookReport) -> None:
     if not (report.points or report.left_out):
         return
-    table = _table("version", "training images", f"{report.measure} on the test split", "standard error")
+    table = figure_table(
+        "version", "training images", f"{report.measure} on the test split", "standard error"
+    )
     for point in report.points:
         table.add_row(*_cells(point, point.version))
     for point in report.left_out:
@@ -51,7 +51,7 @@ def _cells(point: CurvePoint, name: str) -> tuple[str, str, str, str]:
 def _print_classes(classes: Sequence[ClassBalance]) -> None:
     if not classes:
         return
-    table = _table("label", "objects", "% of all", "images", "test objects", "F1")
+    table = figure_table("label", "objects", "% of all", "images", "test objects", "F1")
     for each in classes:
         counts = (_count(each.images), _count(each.test_objects))
         f1 = "-" if each.f1 is None else f"{each.f1:.2f}"
@@ -61,11 +61,3 @@ def _print_classes(classes: Sequence[ClassBalance]) -> None:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
-
-
-def _table(heading: str, *names: str) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(heading, overflow="fold")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

@@ -97,7 +97,7 @@ def _table(found: Iterable[Review]) -> Table:
 
 def _write_csv(services: Services, project: int, wanted: ReviewFilter, target: str) -> None:
     pages = read_pages(services.database, project, wanted)
-    lines = reviews_to_csv(pages, label_studio_url=services.settings.label_studio_url)
+    lines = reviews_to_csv(pages, label_studio_url=services.settings.label_studio_link)
     if target == "-":
         # Bytes, since the terminal's own encoding may not have all letters; no mark, since programs read it.
         for text in lines:

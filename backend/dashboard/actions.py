@@ -20,7 +20,7 @@ class Question:
 
     `facts` are sentences that help to decide, `button` says what happens, and `back` is the address of the
     page that shows it. `choice` is something to tick, "" where there is nothing. `is_grave` where it takes
-    something away.
+    something away. `state` names how things stood when it was asked, for an action that holds for no other.
     """
 
     title: str
@@ -30,15 +30,17 @@ class Question:
     choice: str = ""
     has_reason: bool = False
     is_grave: bool = False
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody answered; `who` is the name that they have proved."""
+    """What somebody answered; `who` is the name that they have proved, `state` that of the question."""
 
     who: str
     reason: str = ""
     is_ticked: bool = False
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

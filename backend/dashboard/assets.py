@@ -70,7 +70,7 @@ def _read(name: str) -> Asset:
     folder = files("plotly") / "package_data" if name == PLOTLY else files("backend.dashboard") / "static"
     try:
         content = (folder / ("plotly.min.js" if name == PLOTLY else name)).read_bytes()
-    except FileNotFoundError:
+    except OSError:  # not there, or a name that no file can have
         raise _no_such_file(name) from None
     return Asset(
         media_type=_TYPES[ending],

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
-
-from sqlalchemy import select
 
 from backend.dashboard.charts.annotators import annotator_charts
 from backend.dashboard.charts.names import person_name
@@ -15,27 +14,36 @@ from backend.dashboard.detail_tables import corrected_classes, disputed_tasks
 from backend.dashboard.entities import Chart
 from backend.dashboard.pages import page_links
 from backend.dashboard.project_list import title_of, version_of
-from backend.dashboard.verdicts import verdict_badge
+from backend.dashboard.verdicts import state_badge, verdict_badge
 from backend.errors import NotFound
 from backend.registry.entities import ListedVersion, Promotion
+from backend.registry.move import served_before
 from backend.report.build import current_report
 from backend.services import Services
 from backend.stats.agreement import RaterAgreement
 from backend.stats.annotator_figures import AnnotatorFigures
 from backend.stats.label_errors import LabelError
-from backend.stats.quality import VersionQuality
+from backend.stats.quality import QualityReport, VersionQuality
 from backend.stats.task_agreement import Rater, RaterKind
 from backend.store.database import Database
 from backend.store.promotions import list_promotions
-from backend.store.report_tables import SqlStoredReport
 from backend.store.reviews import check_project
 from backend.store.runs import get_run, list_epochs
-from backend.store.training_tables import SqlSnapshot
+from backend.store.snapshots import read_snapshot_facts
+from backend.store.stored_reports import read_report_title
 from backend.store.versions import list_judged
-from backend.training.entities import TrainingRun, VersionState
+from backend.training.entities import Side, TrainingRun, VersionState
 from backend.training.progress import duration_words, eta_seconds, progress_of, state_words
 
 UNKNOWN_ANNOTATOR = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """What a version was trained from; weights that nobody has corrected have no page."""
+
+    version: str
+    has_page: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,8 @@ class VersionPage:
 
     `quality` is by corrections, None where nobody has corrected it. `lineage` leads from what it was trained
     from back to the first, `promotions` are the changes that put it in service or took it out, `snapshot` the
-    counts of the images that it learnt from, `warnings` what was odd about them.
+    counts of the images that it was made of, `warnings` what was odd about them. `can_roll_back` is True
+    where another model served the project before the one in service.
     """
 
     project_id: int
@@ -52,11 +61,23 @@ class VersionPage:
     version: str
     listed: ListedVersion | None
     quality: VersionQuality | None
-    lineage: tuple[str, ...]
+    lineage: tuple[Ancestor, ...]
     promotions: tuple[Promotion, ...]
     snapshot: Mapping[str, Any]
     warnings: tuple[str, ...]
+    can_roll_back: bool
     charts: tuple[Chart, ...]
+
+    @property
+    def state(self) -> tuple[str, str] | None:
+        """Its state in words, and the tone of the badge; None for weights that no run made."""
+        return state_badge(self.listed.trained.state) if self.listed else None
+
+    @property
+    def learnt_from(self) -> int:
+        """How many of the snapshot's images were trained on, not kept out to measure it."""
+        images = self.listed.images if self.listed else 0
+        return int(self.snapshot.get(Side.TRAIN, images))
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -94,6 +115,14 @@ class RunPage:
         """True once nothing of it changes any more."""
         return self.run.finished_at is not None
 
+    @property
+    def mark(self) -> str:
+        """Another text wherever a part of the page is another that is not among the facts and charts."""
+        run = self.run
+        outcome = (run.version, run.verdict, run.verdict_reasons, run.error, run.retry_at)
+        around = (run.device, run.base, run.snapshot, run.batch, run.attempts, run.warnings, run.notes)
+        return sha256(repr((state_words(run), outcome, around)).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorPage:
@@ -124,20 +153,20 @@ def read_version_page(services: Services, project_id: int, version: str) -> Vers
             f"Project {project_id} has no version {version[:120]!r}, or nobody has corrected a prediction of "
             f"it. List them with: python -m backend versions --project {project_id}"
         )
-    parents = {name: each.trained.parent for name, each in judged.items()}
-    counts, warnings = _read_snapshot(database, listed.trained.snapshot) if listed else ({}, ())
+    counts, warnings = read_snapshot_facts(database, listed.trained.snapshot) if listed else ({}, ())
     with database.read() as session:
-        moves = list_promotions(session, project_id)
+        moves, before = list_promotions(session, project_id), served_before(session, project_id)
     return VersionPage(
         project_id=project_id,
         project=title_of(project_id, report.title),
         version=version,
         listed=listed,
         quality=quality,
-        lineage=tuple(_lineage(version, parents)),
+        lineage=tuple(_lineage(version, judged, report.quality)),
         promotions=tuple(each for each in reversed(moves) if version in (each.version, each.previous)),
         snapshot=counts,
         warnings=warnings,
+        can_roll_back=bool(before),
         charts=(*(version_charts(listed) if listed else ()), corrected_classes(quality)),
     )
 
@@ -187,37 +216,18 @@ def read_annotator_page(services: Services, project_id: int, annotator: str) -> 
 
 def project_title(database: Database, project_id: int) -> str:
     """Return what the project is called in its report, its number where there is none."""
-    query = select(SqlStoredReport.body["title"]).where(SqlStoredReport.project_id == project_id)
-    with database.read() as session:
-        return title_of(project_id, session.scalar(query))
+    return title_of(project_id, read_report_title(database, project_id))
 
 
-def find_chart(charts: tuple[Chart, ...], key: str) -> Chart:
-    """Return the chart of that key.
-
-    Raises:
-        NotFound: there is none.
-    """
-    found = next((chart for chart in charts if chart.key == key), None)
-    if found is None:
-        raise NotFound(f"This page has no chart {key[:80]!r}; it has {', '.join(c.key for c in charts)}.")
-    return found
-
-
-def _lineage(version: str, parents: Mapping[str, str | None]) -> Iterator[str]:
+def _lineage(version: str, judged: Mapping[str, ListedVersion], quality: QualityReport) -> Iterator[Ancestor]:
     """Yield what a version was trained from, what that was trained from, and so on; weights of old last."""
+    parents = {name: each.trained.parent for name, each in judged.items()}
     seen = {version}
     parent = parents.get(version)
     while parent is not None and parent not in seen:
-        yield parent
+        yield Ancestor(parent, parent in judged or version_of(quality, parent) is not None)
         seen.add(parent)
         parent = parents.get(parent)
-
-
-def _read_snapshot(database: Database, digest: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    with database.read() as session:
-        row = session.get_one(SqlSnapshot, digest)
-        return row.counts, tuple(row.warnings)
 
 
 def _facts(run: TrainingRun, *, now: datetime) -> dict[str, str]:

@@ -1,18 +1,28 @@
 """What people do with what a project's page lists: acknowledge alerts, work out anew, make tabs of tasks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from backend.alerts.entities import Alert
 from backend.dashboard.actions import Action, Answer, Question, Target, home_of
 from backend.errors import BadRequest, NotFound
-from backend.labelstudio.task_lists import ERRORS_TITLE, NEXT_TITLE, keep_list_tab, keep_next_tabs
+from backend.labelstudio.task_lists import (
+    NEXT_TITLE,
+    annotator_titles,
+    errors_title,
+    keep_list_tab,
+    keep_next_tabs,
+)
 from backend.report.build import current_report, make_report
+from backend.report.entities import ProjectReport
 from backend.services import Services
 from backend.stats.label_errors import ErrorKind
 from backend.store.alerts import acknowledge_alert, get_alert
 
 # Longer lists are no help to a person, and Label Studio takes each task as a condition of its own.
 _MOST_TASKS = 100
+# More people's tabs are not named one by one before they are made.
+_NAMED_TABS = 6
 # An alert's message may be long; where it is named again, its beginning does.
 _ALERT_CHARS = 160
 
@@ -64,34 +74,38 @@ def _renew(services: Services, target: Target, _: Answer) -> str:
 
 
 def _ask_next_tab(services: Services, target: Target) -> Question:
-    return _question_of_tab(services, target, NEXT_TITLE, _next_tasks(services, target), "next-tasks")
+    report = current_report(services, target.project_id)
+    question = _question_of_tab(services, target, NEXT_TITLE, _next_tasks(report), "next-tasks")
+    return replace(question, facts=(question.facts[0], _annotators_fact(report), *question.facts[1:]))
 
 
 def _next_tab(services: Services, target: Target, _: Answer) -> str:
-    tasks = _next_tasks(services, target)
+    tasks = _next_tasks(current_report(services, target.project_id))
     titles = keep_next_tabs(services.label_studio, target.project_id, tasks)
     return f"Label Studio has {_named(titles)}, with {len(tasks)} tasks."
 
 
 def _ask_errors_tab(services: Services, target: Target) -> Question:
-    return _question_of_tab(services, target, ERRORS_TITLE, _suspects(services, target), "label-errors")
+    tasks = _suspects(services, target)
+    return _question_of_tab(services, target, errors_title(target.name), tasks, "label-errors")
 
 
 def _errors_tab(services: Services, target: Target, _: Answer) -> str:
-    tasks = _suspects(services, target)
-    keep_list_tab(services.label_studio, target.project_id, ERRORS_TITLE, tasks)
-    return f"Label Studio has {_named([ERRORS_TITLE])}, with {len(tasks)} tasks."
+    tasks, title = _suspects(services, target), errors_title(target.name)
+    keep_list_tab(services.label_studio, target.project_id, title, tasks)
+    return f"Label Studio has {_named([title])}, with {len(tasks)} tasks."
 
 
 def _question_of_tab(
     services: Services, target: Target, title: str, tasks: list[int], section: str
 ) -> Question:
-    address = f"{services.settings.label_studio_url}/projects/{target.project_id}/data"
+    address = f"{services.settings.label_studio_link}/projects/{target.project_id}/data"
     return Question(
         "Make a tab in Label Studio",
         (
             f'The project\'s Data Manager gets the tab "{title}" with {len(tasks)} tasks, in the order of '
-            "this list. One of that name that is there already is replaced.",
+            "this list. One of that name that is there already is replaced. Putting them in order takes some "
+            "seconds; the page waits for it.",
             f'Open it at {address}, and press "Label Tasks As Displayed".',
         ),
         "Make the tab",
@@ -99,8 +113,24 @@ def _question_of_tab(
     )
 
 
-def _next_tasks(services: Services, target: Target) -> list[int]:
-    report = current_report(services, target.project_id)
+def _annotators_fact(report: ProjectReport) -> str:
+    """Say what becomes of the annotators' own tabs; Label Studio may know more people by now."""
+    titles = annotator_titles(report.names)
+    if not titles:
+        return (
+            "Where several people have annotated by then, each gets a tab of an own part of them as well, "
+            "and tabs of people who are gone are deleted."
+        )
+    rest = len(titles) - _NAMED_TABS
+    more = f", and {rest} more" if rest > 0 else ""
+    return (
+        "Each annotator gets a tab of an own part of them as well, so that no two open the same task: "
+        f"{', '.join(_quoted(titles[:_NAMED_TABS]))}{more}. Those that are there already are replaced, and "
+        "those of people who no longer annotate here are deleted."
+    )
+
+
+def _next_tasks(report: ProjectReport) -> list[int]:
     return _some([each.task_id for each in report.next_tasks.tasks], "task worth labelling next is known")
 
 
@@ -120,8 +150,12 @@ def _some(task_ids: list[int], what: str) -> list[int]:
 
 
 def _named(titles: list[str]) -> str:
-    quoted = [f'"{title}"' for title in titles]
+    quoted = _quoted(titles)
     return f"the tab {quoted[0]}" if len(quoted) == 1 else f"the tabs {', '.join(quoted)}"
+
+
+def _quoted(titles: list[str]) -> list[str]:
+    return [f'"{title}"' for title in titles]
 
 
 ACKNOWLEDGE = Action("acknowledge", _ask_acknowledge, _acknowledge)

@@ -1,5 +1,6 @@
 """What people do to a project's model: train, cancel that, promote, roll back, pre-label."""
 
+import re
 from datetime import UTC, datetime
 
 from backend.dashboard.actions import Action, Answer, Question, Target, home_of
@@ -17,9 +18,11 @@ from backend.store.jobs import active_job
 from backend.store.project_settings import project_settings
 from backend.store.reviews import count_states
 from backend.store.runs import active_run, ask_to_cancel_run, get_run
-from backend.store.versions import champion_of, list_judged
+from backend.store.versions import alias_moves, list_judged
 from backend.training.progress import state_words
 from backend.training.request import ask_for_training
+
+_COUNT = re.compile("[0-9]{1,9}")
 
 
 def _ask_train(services: Services, target: Target) -> Question:
@@ -76,7 +79,8 @@ def _cancel(services: Services, target: Target, _: Answer) -> str:
 
 def _ask_promote(services: Services, target: Target) -> Question:
     version, project_id = _version_of(target), target.project_id
-    facts = [_in_service(services, project_id)]
+    champion, moves = _champion(services, project_id)
+    facts = [_in_service(champion)]
     if version is None:
         named = version_of_settings(services, project_id) or "none"
         facts.append(f"The weights of the settings are {named}.")
@@ -93,26 +97,31 @@ def _ask_promote(services: Services, target: Target) -> Question:
         "Put it in service",
         f"{home_of(target)}#versions",
         has_reason=True,
+        state=str(moves),
     )
 
 
 def _promote(services: Services, target: Target, answer: Answer) -> str:
-    change = promote_version(services, target.project_id, _version_of(target), reason=answer.reason)
+    change = promote_version(
+        services, target.project_id, _version_of(target), reason=answer.reason, expected=_moves_of(answer)
+    )
     return _said(services, change)
 
 
 def _ask_rollback(services: Services, target: Target) -> Question:
+    # Read first: where another is promoted between the two, the answer is refused.
+    champion, moves = _champion(services, target.project_id)
     with services.database.read() as session:
         before = served_before(session, target.project_id)
     if not before:
         raise NotFound(
-            f"No other model served project {target.project_id} before the one in service, so there is "
-            "nothing to go back to."
+            f"{_in_service(champion)} No other model served project {target.project_id} before it, so there "
+            "is nothing to go back to."
         )
     return Question(
         "Roll back",
         (
-            _in_service(services, target.project_id),
+            _in_service(champion),
             f"{_named(before[0])} served before it, and makes this project's predictions again from now on.",
             *_prelabel_facts(services, target.project_id),
         ),
@@ -120,11 +129,13 @@ def _ask_rollback(services: Services, target: Target) -> Question:
         f"{home_of(target)}#versions",
         has_reason=True,
         is_grave=True,
+        state=str(moves),
     )
 
 
 def _roll_back(services: Services, target: Target, answer: Answer) -> str:
-    return _said(services, roll_back(services, target.project_id, reason=answer.reason))
+    change = roll_back(services, target.project_id, reason=answer.reason, expected=_moves_of(answer))
+    return _said(services, change)
 
 
 def _ask_prelabel(services: Services, target: Target) -> Question:
@@ -160,11 +171,20 @@ def _named(version: str | None) -> str:
     return version or "The model of the settings"
 
 
-def _in_service(services: Services, project_id: int) -> str:
-    champion = champion_of(services.database, project_id)
+def _champion(services: Services, project_id: int) -> tuple[str | None, int]:
+    """Return the version in service, None for the weights of the settings, and how often it was changed."""
+    return alias_moves(services.database).get(project_id, (None, 0))
+
+
+def _moves_of(answer: Answer) -> int:
+    """Return how often the champion had been moved when it was asked; what no question holds fits never."""
+    return int(answer.state) if _COUNT.fullmatch(answer.state) else -1
+
+
+def _in_service(champion: str | None) -> str:
     if champion is None:
         return "In service now: the model of the settings, which no run has trained."
-    return f"In service now: {champion.version}."
+    return f"In service now: {champion}."
 
 
 def _prelabel_facts(services: Services, project_id: int) -> tuple[str, ...]:

@@ -1,18 +1,22 @@
 """What the page of suspected label errors shows: a part of the list at a time, each with its picture."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from urllib.parse import urlencode
 
 from backend.dashboard.charts.names import person_name
+from backend.dashboard.entities import Links
 from backend.dashboard.pages import page_links
 from backend.dashboard.project_list import title_of
 from backend.entities import Box
-from backend.errors import BadRequest
+from backend.errors import BadRequest, LabelConfigError
+from backend.labelstudio.label_config import parse_label_config
 from backend.report.build import current_report
 from backend.services import Services
 from backend.stats.label_errors import ErrorKind, LabelError
+from backend.store.projects import label_config_of
 from backend.store.reviews import check_project
 
 ON_A_PAGE = 24
@@ -41,8 +45,10 @@ class Suspect:
 class SuspectsPage:
     """One page, counted from 1, of those suspected errors that are asked for.
 
-    `kind` and `annotator` are the parameters as asked, "" for all. `counts` are those of all by kind, of
-    which the report may `hold` fewer; `found` counts those asked for.
+    `kind` and `annotator` are the parameters as asked, "" for all. There are `total` in the project, of which
+    the report holds the most suspect, `held` of them. `counts` are those of the annotator among the held ones
+    by kind, or all that there are where nobody is asked for. `found` counts those asked for. `has_one_image`
+    where a task surely has one image, so that the boxes lie on the one that is shown.
     """
 
     project_id: int
@@ -53,9 +59,11 @@ class SuspectsPage:
     number: int
     pages: int
     counts: Mapping[ErrorKind, int]
+    total: int
     held: int
     found: int
     tasks: int
+    has_one_image: bool
     suspects: tuple[Suspect, ...]
 
     def address(self, **changes: str | int) -> str:
@@ -79,11 +87,12 @@ def read_suspects(
         raise BadRequest(f'"kind" is {kind[:80]!r}; expected one of {", ".join(ErrorKind)}.')
     check_project(services.database, project_id)
     report = current_report(services, project_id)
-    errors = report.label_errors.errors
-    wanted = [e for e in errors if kind in ("", e.kind) and annotator in (None, e.annotator)]
+    known = report.label_errors
+    own = [error for error in known.errors if annotator in (None, error.annotator)]
+    wanted = [error for error in own if kind in ("", error.kind)]
     pages = max(1, ceil(len(wanted) / ON_A_PAGE))
     number = min(max(1, number), pages)
-    task_address = page_links(services, project_id).task or str
+    links = page_links(services, project_id)
     return SuspectsPage(
         project_id=project_id,
         project=title_of(project_id, report.title),
@@ -92,17 +101,14 @@ def read_suspects(
         annotator_name=person_name(annotator, report.names) if annotator is not None else "",
         number=number,
         pages=pages,
-        counts=report.label_errors.counts,
-        held=len(errors),
+        counts=known.counts if annotator is None else _counts(own),
+        total=sum(known.counts.values()),
+        held=len(known.errors),
         found=len(wanted),
-        tasks=report.label_errors.tasks,
+        tasks=known.tasks,
+        has_one_image=_has_one_image(label_config_of(services.database, project_id)),
         suspects=tuple(
-            Suspect(
-                error,
-                person_name(error.annotator, report.names),
-                task_address(error.task_id),
-                frames_of(error),
-            )
+            _suspect(error, report.names, links)
             for error in wanted[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
         ),
     )
@@ -119,3 +125,24 @@ def frames_of(error: LabelError) -> tuple[Frame, ...]:
             Frame(error.predicted_box, f"{error.predicted_label}{score}, by the model", is_predicted=True)
         )
     return tuple(found)
+
+
+def _has_one_image(config: str | None) -> bool:
+    """Return whether all tags of a labeling config lie on one image; False where that cannot be told."""
+    # A list of images is one tag, which `parse_label_config` leaves out.
+    if config is None or "valueList" in config:
+        return False
+    try:
+        return len({control.image_value for control in parse_label_config(config)}) <= 1
+    except LabelConfigError:
+        return False
+
+
+def _counts(errors: Sequence[LabelError]) -> dict[ErrorKind, int]:
+    found = Counter(error.kind for error in errors)
+    return {kind: found[kind] for kind in ErrorKind}
+
+
+def _suspect(error: LabelError, names: Mapping[int, str], links: Links) -> Suspect:
+    task = (links.task or str)(error.task_id)
+    return Suspect(error, person_name(error.annotator, names), task, frames_of(error))

@@ -24,18 +24,22 @@ class Act:
 
 
 @contextmanager
-def audited(project_id: int, action: str, detail: str = "") -> Iterator[Act]:
+def audited(project_id: int, action: str, detail: str = "", *, is_known: bool = True) -> Iterator[Act]:
     """Do something to a project within; afterwards the log says that it was done, or why it was not.
 
     Args:
-        project_id: The project, which is known.
+        project_id: The project.
         action: Its name, in at most 32 characters.
         detail: What it is done to, in words.
+        is_known: Whether there is such a project here. What is refused on one that nobody knows of is not
+            written: it would be shown nowhere.
     """
     act = Act(detail)
     try:
         yield act
     except Exception as error:
+        if not is_known:
+            raise
         why = error.message if isinstance(error, AppError) else "the server failed; its log says why"
         _write(project_id, action, f"{act.detail}: {why}" if act.detail else why, is_done=False)
         raise

@@ -36,8 +36,8 @@ def require_caller() -> None:
     if settings.has_basic_auth:
         if not _has_basic_auth(request, settings):
             raise Unauthorized("User name and password are missing or wrong (HTTP basic).")
-    elif not is_loopback(request.remote_addr or ""):
-        raise _no_auth_set_up()
+    else:
+        _require_this_machine(settings)
 
 
 def require_webhook_caller() -> None:
@@ -57,8 +57,7 @@ def require_webhook_caller() -> None:
         raise Unauthorized(
             f"The header {SECRET_HEADER} is missing or wrong. `connect` sets it in Label Studio."
         )
-    if not is_loopback(request.remote_addr or ""):
-        raise _no_auth_set_up()
+    _require_this_machine(settings)
 
 
 def caller_name() -> str:
@@ -93,11 +92,31 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-def _no_auth_set_up() -> Forbidden:
-    return Forbidden(
-        "This server has no password, so it answers this machine alone. "
-        "Set BASIC_AUTH_USER and BASIC_AUTH_PASS."
-    )
+def _require_this_machine(settings: Settings) -> None:
+    """Refuse other machines, and names that are not this machine's: a page may have its own name lead here.
+
+    Raises:
+        Forbidden: refused.
+    """
+    if not is_loopback(request.remote_addr or ""):
+        raise Forbidden(
+            "This server has no password, so it answers this machine alone. "
+            "Set BASIC_AUTH_USER and BASIC_AUTH_PASS."
+        )
+    name = _name_of(f"//{request.host}")
+    if not is_loopback(name) and name != _name_of(settings.public_url):
+        raise Forbidden(
+            f"This server has no password, so it answers to localhost alone, and was called {name[:80]!r}. "
+            "Open it as localhost, or set BASIC_AUTH_USER and BASIC_AUTH_PASS."
+        )
+
+
+def _name_of(address: str) -> str:
+    """Return the host's name of an address, without its port; empty where there is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _has_basic_auth(caller: Request, settings: Settings) -> bool:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, make_response, request
 
 from backend.dashboard.assets import PLOTLY
-from backend.dashboard.csv import to_csv
 from backend.dashboard.pages import find_chart, read_project_page
 from backend.dashboard.project_list import read_project_list
 from backend.endpoints.auth import require_caller
+from backend.endpoints.chart_files import answer_csv
 from backend.endpoints.context import get_services
 from backend.endpoints.dashboard_page import attach_dashboard, get_assets, show
 from backend.endpoints.notices import take_notice
@@ -35,11 +35,8 @@ def project(project_id: int) -> Response:
 @blueprint.get("/dashboard/projects/<int:project_id>/charts/<key>.csv")
 def chart(project_id: int, key: str) -> Response:
     """Return the table of one of a project's charts."""
-    found = find_chart(read_project_page(get_services(), project_id), key)
-    response = make_response(to_csv(found.table))
-    response.mimetype = "text/csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="project-{project_id}-{key}.csv"'
-    return response
+    page = read_project_page(get_services(), project_id)
+    return answer_csv(find_chart(page.charts, key), f"project-{project_id}")
 
 
 @blueprint.get("/dashboard/static/<name>")

@@ -71,14 +71,21 @@ def _handle(action: Action, target: Target) -> Response:
     check_project(services.database, target.project_id)
     if request.method == "GET":
         return _show(target, action.ask(services, target))
-    answer = Answer(caller_name(), _text("reason"), is_ticked="choice" in request.form)
+    answer = Answer(
+        caller_name(),
+        _text("reason"),
+        is_ticked="choice" in request.form,
+        state=request.form.get("state", ""),
+    )
     try:
         check_form()
         said, back = _do(action, target, answer)
     except AppError as error:
         question = action.ask(services, target)
         return _show(target, question, message=error.message, status=error.status, answer=answer)
-    return leave_notice(_lead_to(back), said)
+    page, _, section = back.partition("#")
+    # Not to the section, since what came of it stands above all.
+    return leave_notice(_lead_to(f"{page}#message"), said, section=section)
 
 
 def _do(action: Action, target: Target, answer: Answer) -> tuple[str, str]:

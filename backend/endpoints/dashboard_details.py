@@ -1,22 +1,21 @@
 """Pages for people: one version, one run while it goes on, one annotator, suspected label errors."""
 
-import re
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, Response, jsonify, request
 
-from backend.dashboard.csv import to_csv
 from backend.dashboard.details import (
     RunPage,
-    find_chart,
     read_annotator_page,
     read_run_page,
     read_version_page,
 )
 from backend.dashboard.entities import Chart
+from backend.dashboard.pages import find_chart
 from backend.dashboard.render import cell
 from backend.dashboard.suspects import read_suspects
 from backend.endpoints.auth import require_caller
+from backend.endpoints.chart_files import answer_csv
 from backend.endpoints.context import get_services
 from backend.endpoints.dashboard_page import show
 from backend.endpoints.notices import take_notice
@@ -37,7 +36,7 @@ def version(project_id: int, version: str) -> Response:
 def version_chart(project_id: int, version: str, key: str) -> Response:
     """Return the table of one of a version's charts."""
     page = read_version_page(get_services(), project_id, version)
-    return _csv(find_chart(page.charts, key), version)
+    return answer_csv(find_chart(page.charts, key), version)
 
 
 @blueprint.get("/dashboard/projects/<int:project_id>/annotators/<annotator>")
@@ -51,7 +50,7 @@ def annotator(project_id: int, annotator: str) -> Response:
 def annotator_chart(project_id: int, annotator: str, key: str) -> Response:
     """Return the table of one of an annotator's charts."""
     page = read_annotator_page(get_services(), project_id, annotator)
-    return _csv(find_chart(page.charts, key), f"annotator-{annotator}")
+    return answer_csv(find_chart(page.charts, key), f"annotator-{annotator}")
 
 
 @blueprint.get("/dashboard/projects/<int:project_id>/label-errors")
@@ -85,6 +84,7 @@ def live_run(run_id: str) -> Response:
         {
             "is_over": page.is_over,
             "epoch": page.run.epoch,
+            "mark": page.mark,
             "progress": page.progress,
             "facts": page.facts,
             "charts": charts,
@@ -96,7 +96,7 @@ def live_run(run_id: str) -> Response:
 def run_chart(run_id: str, key: str) -> Response:
     """Return the table of one of a run's charts."""
     page = _run_page(run_id)
-    return _csv(find_chart(page.charts, key), f"run-{page.run.id}")
+    return answer_csv(find_chart(page.charts, key), f"run-{page.run.id}")
 
 
 def _run_page(run_id: str) -> RunPage:
@@ -112,11 +112,3 @@ def _live_chart(chart: Chart) -> dict[str, object]:
 
 def _csv_folder() -> str:
     return f"{request.path}/charts"
-
-
-def _csv(chart: Chart, name: str) -> Response:
-    response = make_response(to_csv(chart.table))
-    response.mimetype = "text/csv"
-    safe = re.sub(r"[^A-Za-z0-9.+-]", "-", name)
-    response.headers["Content-Disposition"] = f'attachment; filename="{safe}-{chart.key}.csv"'
-    return response

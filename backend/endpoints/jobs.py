@@ -11,12 +11,13 @@ from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services, read_json
 from backend.endpoints.query import read_number
 from backend.entities import Job, JobOptions, TaskState
-from backend.errors import BadRequest
-from backend.labelstudio.tasks import as_object
+from backend.errors import BadRequest, NotFound
+from backend.labelstudio.tasks import MAX_ID, as_object
 from backend.prelabel.progress import job_to_json
 from backend.prelabel.start import retry_prelabel, start_prelabel
 from backend.store.job_tasks import count_tasks_of, list_tasks
 from backend.store.jobs import ask_to_cancel, get_job, list_jobs
+from backend.store.reviews import check_project
 
 blueprint = Blueprint("jobs", __name__)
 blueprint.before_request(require_caller)
@@ -29,9 +30,10 @@ _MOST_ROWS = 1000
 def prelabel(project_id: int) -> tuple[Response, int]:
     """Start a job that pre-labels the project, or join the one that runs: 202 or 200."""
     services = get_services()
+    is_known = _is_known(project_id)
     options = _read_options(read_json() if request.get_data() else {})
     asked = JobOptions(options["only_unlabelled"], tuple(options["filters"]))
-    with audited(project_id, "prelabel") as act:
+    with audited(project_id, "prelabel", is_known=is_known) as act:
         if options["retry_failed"]:
             job, is_new = retry_prelabel(services.database, services.queue, project_id, asked), True
         else:
@@ -79,6 +81,21 @@ def cancel(job_id: str) -> Response:
     with audited(found.project_id, "cancel-job", found.id):
         ask_to_cancel(database, found.id, now=datetime.now(UTC))
     return jsonify(*_shown([get_job(database, found.id)]))
+
+
+def _is_known(project_id: int) -> bool:
+    """Return whether the project has called here; others can be pre-labelled too, if Label Studio has them.
+
+    Raises:
+        NotFound: no project can have that id.
+    """
+    try:
+        check_project(get_services().database, project_id)
+    except NotFound:
+        if project_id > MAX_ID:
+            raise
+        return False
+    return True
 
 
 def _shown(found: Sequence[Job]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Pages for people (/dashboard) are left out, and so is this document's own route.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from inspect import getdoc
 from typing import Any
@@ -29,29 +30,35 @@ _DYNAMIC = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """What one endpoint answers, takes as its body, and takes as query parameters with their types."""
+    """What one endpoint answers, takes as its body, and takes as query parameters with their types.
 
-    answer: str
+    `answer` is a schema, None for text alone; each of `statuses` comes with it. `text` is the media type of
+    an answer that may be asked for instead.
+    """
+
+    answer: str | None
     body: str | None = None
-    status: int = 200
+    statuses: tuple[int, ...] = (200,)
     query: tuple[tuple[str, str], ...] = ()
     is_body_needed: bool = True
+    text: str | None = None
 
 
 _ROUTES = {
     "health.health": _Route("State"),
-    "health.ready": _Route("State"),
+    "health.ready": _Route("State", statuses=(200, 503)),
+    "operations.metrics": _Route(None, text="text/plain"),
     "protocol.setup": _Route("Version", "Setup"),
     "protocol.validate": _Route("Version", "Setup"),
     "protocol.predict": _Route("Predictions", "Tasks"),
     "protocol.versions": _Route("Versions"),
     "protocol.job_status": _Route("State", "JobId"),
-    "jobs.prelabel": _Route("Job", "PrelabelOptions", 202, is_body_needed=False),
+    "jobs.prelabel": _Route("Job", "PrelabelOptions", (200, 202), is_body_needed=False),
     "jobs.jobs": _Route("Jobs", query=(("project", "integer"),)),
     "jobs.job": _Route("Job"),
     "jobs.tasks": _Route("JobTasks", query=(("state", "string"), ("after", "integer"))),
     "jobs.cancel": _Route("Job"),
-    "training.train": _Route("Training", status=202),
+    "training.train": _Route("Training", statuses=(202,)),
     "training.runs": _Route("Runs", query=(("project", "integer"),)),
     "training.run": _Route("Run"),
     "training.cancel": _Route("Run"),
@@ -77,8 +84,9 @@ _ROUTES = {
             ("limit", "integer"),
             ("format", "string"),
         ),
+        text="text/csv",
     ),
-    "webhook.webhook": _Route("State", "Event", 201),
+    "webhook.webhook": _Route("State", "Event", (200, 201)),
 }
 
 
@@ -125,14 +133,15 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "responses": {"default": _answer("Error", "What went wrong.")},
         "security": _security(rule),
     }
-    route = _ROUTES.get(rule.endpoint)
-    if route is None:  # text for Prometheus
-        operation["responses"]["200"] = {"description": "Text.", "content": {"text/plain": {}}}
-        return operation
+    route = _ROUTES[rule.endpoint]
     operation["parameters"] += [
         {"name": name, "in": "query", "schema": {"type": kind}} for name, kind in route.query
     ]
-    operation["responses"][str(route.status)] = _answer(route.answer, "Done.")
+    for status in route.statuses:
+        answer = _answer(route.answer, HTTPStatus(status).phrase)
+        if route.text:
+            answer["content"][route.text] = {}
+        operation["responses"][str(status)] = answer
     if route.body and method != "GET":
         content = {"application/json": {"schema": {"$ref": _REF + route.body}}}
         operation["requestBody"] = {"required": route.is_body_needed, "content": content}
@@ -154,8 +163,9 @@ def _security(rule: Rule) -> list[dict[str, list[str]]]:
     return [{"webhook": []}, basic] if rule.endpoint == "webhook.webhook" else [basic]
 
 
-def _answer(schema: str, words: str) -> dict[str, Any]:
-    return {"description": words, "content": {"application/json": {"schema": {"$ref": _REF + schema}}}}
+def _answer(schema: str | None, words: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REF + schema}}} if schema else {}
+    return {"description": words, "content": content}
 
 
 def _schemas() -> dict[str, Any]:

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, jsonify
 from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services
 from backend.errors import AppError
-from backend.project_metrics import render_project_metrics
 
 open_blueprint = Blueprint("health", __name__)
 guarded_blueprint = Blueprint("operations", __name__)
@@ -43,7 +42,7 @@ def ready() -> tuple[Response, int]:
 def metrics() -> Response:
     """Return Prometheus' text format: what this server did, and how its projects are."""
     services = get_services()
-    text = services.metrics.render() + render_project_metrics(services.database, services.queue)
+    text = services.metrics.render() + services.project_metrics.render()
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -33,7 +33,7 @@ def reviews(project_id: int) -> Response:
     # One more than asked for tells whether there is another page.
     found = list_reviews(database, project_id, wanted, after=after, limit=limit + 1)
     page, has_more = found[:limit], len(found) > limit
-    url = get_services().settings.label_studio_url
+    url = get_services().settings.label_studio_link
     return jsonify(
         {
             "reviews": [review_to_json(review, label_studio_url=url) for review in page],
@@ -46,7 +46,7 @@ def reviews(project_id: int) -> Response:
 def _csv_answer(project_id: int, wanted: ReviewFilter) -> Response:
     services = get_services()
     pages = read_pages(services.database, project_id, wanted)
-    lines = reviews_to_csv(pages, label_studio_url=services.settings.label_studio_url)
+    lines = reviews_to_csv(pages, label_studio_url=services.settings.label_studio_link)
     return Response(
         (text.encode() for part in ([BYTE_ORDER_MARK], lines) for text in part),
         content_type=f"{_CSV}; charset=utf-8; header=present",

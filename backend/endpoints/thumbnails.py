@@ -4,7 +4,9 @@ Where an image cannot be had, the picture says why, since a page can only show p
 """
 
 import textwrap
+from dataclasses import dataclass
 from hashlib import sha256
+from threading import BoundedSemaphore
 
 import cv2
 from flask import Blueprint, Flask, Response, current_app, request
@@ -16,6 +18,8 @@ from backend.endpoints.auth import require_caller
 from backend.endpoints.context import get_services
 from backend.entities import Image
 from backend.errors import MediaError, NotFound
+from backend.labelstudio.task_image import MAX_CHARS
+from backend.labelstudio.tasks import MAX_ID
 from backend.media.cache import MediaCache
 from backend.store.ledger_tables import SqlReview
 from backend.store.reviews import check_project
@@ -27,10 +31,33 @@ blueprint.before_request(require_caller)
 LONGEST = 480
 _QUALITY = 80  # of JPEG; more cannot be seen at this size
 _CACHE_BYTES = 128 * 2**20  # about 4000 pictures
-_LARGEST_ID = 2**63 - 1
+# What cannot be had is not asked for again at once: pages show many pictures, and each try may take seconds.
+_FAILURE_SECONDS = 60.0
+_FAILURE_BYTES = 8 * 2**20
 _EXTENSION = "thumbnails"
 _LINE_CHARS, _MOST_LINES = 52, 7
 _NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Thumbnails:
+    """Pictures that are kept, reasons why there is none, and `turns` for those that are made right now."""
+
+    kept: MediaCache
+    failures: MediaCache
+    turns: BoundedSemaphore
+
+    def find(self, key: str) -> bytes | None:
+        """Return the picture if it is kept.
+
+        Raises:
+            MediaError: it could not be had a moment ago.
+        """
+        small = self.kept.get(key)
+        failure = self.failures.get(key) if small is None else None
+        if failure is not None:
+            raise MediaError("failed_before", failure.decode())
+        return small
 
 
 @blueprint.record_once
@@ -39,29 +66,31 @@ def _attach(state: BlueprintSetupState) -> None:
     assert isinstance(app, Flask)
     with app.app_context():
         settings = get_services().settings
-    app.extensions[_EXTENSION] = MediaCache(
-        settings.data_dir / "thumbnails",
-        # Who keeps no images wants no small ones on the disk either.
-        max_bytes=min(_CACHE_BYTES, settings.media_cache_mb * 2**20),
-        max_age=settings.media_cache_hours * 3600,
+    # Who keeps no images wants nothing of them on the disk.
+    most = settings.media_cache_mb * 2**20
+    app.extensions[_EXTENSION] = _Thumbnails(
+        kept=MediaCache(
+            settings.data_dir / "thumbnails",
+            max_bytes=min(_CACHE_BYTES, most),
+            max_age=settings.media_cache_hours * 3600,
+        ),
+        failures=MediaCache(
+            settings.data_dir / "thumbnail-failures",
+            max_bytes=min(_FAILURE_BYTES, most),
+            max_age=_FAILURE_SECONDS,
+        ),
+        turns=BoundedSemaphore(settings.media_threads),
     )
 
 
 @blueprint.get("/dashboard/projects/<int:project_id>/tasks/<int:task_id>/thumbnail.jpg")
 def thumbnail(project_id: int, task_id: int) -> Response:
     """Return the task's image, 480 pixels at most, or a picture that says why it cannot be had."""
-    address = _address_of(project_id, task_id)
-    cache = current_app.extensions[_EXTENSION]
-    assert isinstance(cache, MediaCache)
-    key = f"{project_id}/{task_id}/{address}"
-    small = cache.get(key)
-    if small is None:
-        try:
-            small = shrink(get_services().media.load(address, task_id=task_id))
-        except MediaError as error:
-            # Not an error of this request: a browser would show nothing, and note it as a failure.
-            return Response(placeholder(error.message), mimetype="image/svg+xml", headers=_NOT_KEPT)
-        cache.put(key, small)
+    try:
+        small = _small_picture(project_id, task_id)
+    except MediaError as error:
+        # Not an error of this request: a browser would show nothing, and note it as a failure.
+        return Response(placeholder(error.message), mimetype="image/svg+xml", headers=_NOT_KEPT)
     response = Response(small, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
     response.set_etag(sha256(small).hexdigest()[:16])
     response.make_conditional(request)
@@ -92,22 +121,52 @@ def placeholder(reason: str) -> str:
     )
 
 
+def _small_picture(project_id: int, task_id: int) -> bytes:
+    """Return the task's image as a small JPEG: the one that is kept, or made now.
+
+    Raises:
+        NotFound: as `_address_of`.
+        MediaError: it cannot be had, or could not a moment ago.
+    """
+    address = _address_of(project_id, task_id)
+    thumbnails = current_app.extensions[_EXTENSION]
+    assert isinstance(thumbnails, _Thumbnails)
+    key = f"{project_id}/{task_id}/{address}"
+    small = thumbnails.find(key)
+    if small is not None:
+        return small
+    with thumbnails.turns:
+        small = thumbnails.find(key)  # somebody may have made it while this waited
+        if small is not None:
+            return small
+        try:
+            small = shrink(get_services().media.load(address, task_id=task_id))
+        except MediaError as error:
+            thumbnails.failures.put(key, error.message.encode("utf-8", "replace"))
+            raise
+        thumbnails.kept.put(key, small)
+        return small
+
+
 def _address_of(project_id: int, task_id: int) -> str | None:
     """Return the address of the task's image, None where its data names none.
 
     Raises:
         NotFound: the project is not known, or has no such task.
+        MediaError: the task was deleted, or its image's address is not known to its end.
     """
     database = get_services().database
     check_project(database, project_id)
-    query = select(SqlReview.image).where(
-        SqlReview.task_id == min(task_id, _LARGEST_ID),
-        SqlReview.project_id == project_id,
-        SqlReview.deleted_at.is_(None),
+    query = select(SqlReview.image, SqlReview.deleted_at).where(
+        SqlReview.task_id == min(task_id, MAX_ID), SqlReview.project_id == project_id
     )
     with database.read() as session:
         row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"Project {project_id} has no task {task_id} that is known here.")
-    address: str | None = row[0]
+    address, deleted_at = row
+    if deleted_at is not None:
+        raise MediaError("deleted", "The task was deleted.")
+    if address is not None and len(address) >= MAX_CHARS:
+        raise MediaError("address_cut", "The address is too long to be kept here; open the task.")
     return address

@@ -11,7 +11,7 @@ What its Data Manager does (1.23.2, SQLite and PostgreSQL alike), beside what is
   none from this annotator.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 
@@ -30,6 +30,25 @@ MOST_ANNOTATORS = 50
 _ORDERING = "tasks:updated_at"
 # No task has it: a tab without conditions would list them all.
 _NO_ID = 0
+
+
+def errors_title(kind: str = "") -> str:
+    """Return the title of the tab of suspected label errors, of one kind where it is given."""
+    return f"{ERRORS_TITLE}: {kind}" if kind else ERRORS_TITLE
+
+
+def annotator_titles(people: Mapping[int, str]) -> list[str]:
+    """Return the titles of the annotators' own tabs of the next tasks; none where there are not several.
+
+    Args:
+        people: Names of those who have annotated in the project, by id.
+    """
+    names = list(people.values())
+    if not 2 <= len(names) <= MOST_ANNOTATORS:
+        return []
+    return [
+        f"{name}{f' ({person})' if names.count(name) > 1 else ''}{_SUFFIX}" for person, name in people.items()
+    ]
 
 
 def keep_list_tab(client: LabelStudioClient, project_id: int, title: str, task_ids: Sequence[int]) -> None:
@@ -64,9 +83,8 @@ def keep_next_tabs(client: LabelStudioClient, project_id: int, task_ids: Sequenc
     Raises:
         LabelStudioError: refused, or out of reach.
     """
-    names = _titles(read_people(client, project_id))
-    several = names if 2 <= len(names) <= MOST_ANNOTATORS else []
-    shares = {name: task_ids[place :: len(several)] for place, name in enumerate(several)}
+    titles = annotator_titles(read_people(client, project_id))
+    shares = {title: task_ids[place :: len(titles)] for place, title in enumerate(titles)}
     wanted = {NEXT_TITLE: task_ids, **shares}
     _put_in_order(client, project_id, task_ids)
     views = ProjectViews(client, project_id)
@@ -74,13 +92,6 @@ def keep_next_tabs(client: LabelStudioClient, project_id: int, task_ids: Sequenc
         if _is_ours(view) and view.title not in wanted:
             views.delete(view)
     return list(wanted)
-
-
-def _titles(people: dict[int, str]) -> list[str]:
-    names = list(people.values())
-    return [
-        f"{name}{f' ({person})' if names.count(name) > 1 else ''}{_SUFFIX}" for person, name in people.items()
-    ]
 
 
 def _is_ours(view: View) -> bool:

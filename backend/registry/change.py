@@ -31,11 +31,14 @@ class Change:
     is_prelabel_waiting: bool
 
 
-def promote_version(services: Services, project_id: int, version: str | None, *, reason: str) -> Change:
+def promote_version(
+    services: Services, project_id: int, version: str | None, *, reason: str, expected: int | None = None
+) -> Change:
     """Put a version in service, or with None the weights of the settings.
 
     Raises:
-        NotFound, BadRequest, ArtifactError, ModelError: it cannot serve; nothing was changed.
+        NotFound, BadRequest, ArtifactError, ModelError: it cannot serve, or the champion was moved since it
+            had been moved as often as `expected`; nothing was changed.
     """
     check_project(services.database, project_id)
     wants_prelabel = _wants_prelabel(services, project_id)
@@ -46,16 +49,18 @@ def promote_version(services: Services, project_id: int, version: str | None, *,
         version,
         reason=reason or "promoted by hand",
         prelabel=wants_prelabel,
+        expected=expected,
         now=_now(),
     )
     return _settled(services, project_id, version, is_new=is_new, wants_prelabel=wants_prelabel)
 
 
-def roll_back(services: Services, project_id: int, *, reason: str) -> Change:
+def roll_back(services: Services, project_id: int, *, reason: str, expected: int | None = None) -> Change:
     """Put back in service what served before.
 
     Raises:
-        NotFound, BadRequest, ArtifactError, ModelError: nothing can; nothing was changed.
+        NotFound, BadRequest, ArtifactError, ModelError: nothing can, or the champion was moved since it had
+            been moved as often as `expected`; nothing was changed.
     """
     check_project(services.database, project_id)
     wants_prelabel = _wants_prelabel(services, project_id)
@@ -65,6 +70,7 @@ def roll_back(services: Services, project_id: int, *, reason: str) -> Change:
         project_id,
         reason=reason or "rolled back by hand",
         prelabel=wants_prelabel,
+        expected=expected,
         now=_now(),
     )
     return _settled(services, project_id, version, is_new=True, wants_prelabel=wants_prelabel)

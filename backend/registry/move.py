@@ -37,6 +37,7 @@ def move_champion(
     reason: str,
     run_id: str | None = None,
     prelabel: bool,
+    expected: int | None = None,
     now: datetime,
 ) -> bool:
     """Put a version in service within a caller's transaction; False, and no write, where it is already.
@@ -48,17 +49,19 @@ def move_champion(
         reason: Why, in words.
         run_id: The run that does it by itself.
         prelabel: Whether tasks that nobody has annotated are to be pre-labelled with it.
+        expected: How often the champion had been moved when this was decided; None: whatever it was.
         now: The time.
 
     Raises:
         NotFound: there is no such version.
-        BadRequest: it is another project's, or its weights were deleted.
+        BadRequest: it is another project's, its weights were deleted, or the champion was moved meanwhile.
     """
     if version is None and session.get(SqlAlias, (project_id, CHAMPION)) is None:
         return False
     alias = hold_champion(session, project_id)
     if alias.version == version:
         return False
+    _check_unmoved(project_id, alias.version, alias.moves, expected)
     if version is not None:
         _servable(session, project_id, version).state = VersionState.CHAMPION
     if alias.version is not None:
@@ -87,19 +90,23 @@ def promote(
     *,
     reason: str,
     prelabel: bool,
+    expected: int | None = None,
     now: datetime,
 ) -> bool:
     """Put a version in service because somebody says so; False where it is already.
 
     Raises:
         NotFound: there is no such version.
-        BadRequest: it is another project's, or its weights were deleted.
+        BadRequest: it is another project's, its weights were deleted, or somebody moved the champion since
+            it had been moved as often as `expected`.
         ArtifactError, ModelError: its weights cannot be had, or are damaged.
     """
     if version is not None:
         _check_weights(database, artifacts, project_id, version)
     with database.write() as session:
-        return move_champion(session, project_id, version, reason=reason, prelabel=prelabel, now=now)
+        return move_champion(
+            session, project_id, version, reason=reason, prelabel=prelabel, expected=expected, now=now
+        )
 
 
 def rollback(
@@ -109,6 +116,7 @@ def rollback(
     *,
     reason: str,
     prelabel: bool,
+    expected: int | None = None,
     now: datetime,
 ) -> str | None:
     """Put back in service what served before; return its version, None for the weights of the settings.
@@ -117,7 +125,7 @@ def rollback(
 
     Raises:
         NotFound: nothing served before.
-        BadRequest: somebody else moved the champion meanwhile.
+        BadRequest: somebody moved the champion meanwhile, or since it had been moved as often as `expected`.
         ArtifactError, ModelError: the weights cannot be had, or are damaged.
     """
     seen = alias_moves(database).get(project_id)
@@ -128,16 +136,13 @@ def rollback(
             f"No other model served project {project_id} before the one in service, so there is nothing to "
             f"go back to. See: python -m backend versions --project {project_id}"
         )
+    _check_unmoved(project_id, *seen, expected)
     if before[0] is not None:
         _check_weights(database, artifacts, project_id, before[0])
     with database.write() as session:
         # Two who undo the same promotion at the same moment mean one step back, not two.
         alias = hold_champion(session, project_id)
-        if (alias.version, alias.moves) != seen:
-            raise BadRequest(
-                f"Somebody else changed the model of project {project_id} just now. See what serves it: "
-                f"python -m backend versions --project {project_id}"
-            )
+        _check_unmoved(project_id, alias.version, alias.moves, seen[1])
         move_champion(session, project_id, before[0], reason=reason, prelabel=prelabel, now=now)
     return before[0]
 
@@ -153,6 +158,14 @@ def served_before(session: Session, project_id: int) -> list[str | None]:
     )
     moves = (promotion.version for promotion in list_promotions(session, project_id))
     return champions_before(moves, servable=kept)
+
+
+def _check_unmoved(project_id: int, version: str | None, moves: int, expected: int | None) -> None:
+    if expected not in (None, moves):
+        raise BadRequest(
+            f"Somebody changed the model of project {project_id} meanwhile, so nothing was done. In service "
+            f"now: {version or 'the weights of the settings'}."
+        )
 
 
 def _servable(session: Session, project_id: int, version: str) -> SqlTrainedVersion:

@@ -8,17 +8,19 @@ from backend.report.advice import Advice, Topic, Urgency
 from backend.report.advice_words import command, write_about, write_count, write_estimate
 from backend.report.entities import ProjectReport
 from backend.review.entities import ReviewState
-from backend.stats.curve_fit import share_error
-from backend.stats.intervals import Estimate
 from backend.stats.learning_curve import Outlook
 from backend.stats.outlook import ClassBalance
+from backend.training.names import MOST_HELD_OUT
 
 # A label with fewer objects, or with a smaller part of what the most frequent one has, is hardly learned; a
 # training run warns of the same.
 _FEWEST_OBJECTS, _MOST_TIMES_RARER = 10, 10
 # About so many labelled images are needed for one in the test split.
 _IMAGES_FOR_A_TEST_IMAGE = 10
-_QUANTILE = 1.96
+_WHEN_FULL = (
+    f"The test split is full with {MOST_HELD_OUT} images, so no more come to it. What annotators correct "
+    "tells more of this label."
+)
 _MORE_IMAGES_HELP = (Outlook.REACHABLE, Outlook.UNCERTAIN, Outlook.TOO_FEW)
 
 
@@ -31,7 +33,7 @@ def advise_on_images(report: ProjectReport) -> Iterator[Advice]:
         figure = f"{outlook.measure} {write_estimate(outlook.now)}, {target}"
     else:
         figure = f"{write_count(len(outlook.points), 'measured version')}, {target}"
-    yield Advice(Topic.IMAGES, urgency, todo, figure, outlook.advice, _command_of(report))
+    yield Advice(Topic.IMAGES, urgency, todo, figure, outlook.advice, command(report, "outlook"))
 
 
 def advise_on_classes(report: ProjectReport) -> Iterator[Advice]:
@@ -93,10 +95,6 @@ def _from_curve(report: ProjectReport) -> tuple[str, Urgency]:
     return "Review more images and train again, which will tell how far they help", Urgency.SOON
 
 
-def _command_of(report: ProjectReport) -> str:
-    return command(report, "outlook")
-
-
 def _on_rare_class(report: ProjectReport, classes: Sequence[ClassBalance]) -> Advice | None:
     if not classes:
         return None
@@ -125,26 +123,27 @@ def _on_unmeasured_class(report: ProjectReport, classes: Sequence[ClassBalance])
     if not few:
         return None
     objects, label, f1 = min(few, key=lambda each: (each[0], each[1]))
-    if objects and f1 is not None:
-        half = _QUANTILE * share_error(f1, objects)
-        figure = f'"{label}": F1 {write_estimate(_within(f1, half))} of {write_count(objects, "test object")}'
-    else:
-        figure = f'"{label}": {write_count(objects, "test object")}'
-    lacking = LEAST_REGIONS - objects
+    counted = write_count(objects, "test object")
+    is_full = report.outlook.test_images >= MOST_HELD_OUT
+    takes = f"It takes about {LEAST_REGIONS} test objects to say how well a label is found. "
     return Advice(
         Topic.CLASSES,
-        Urgency.SOON,
-        f'Label more "{label}" before you trust its figures',
-        figure,
-        f"It takes about {LEAST_REGIONS} test objects to say how well a label is found. About one image in "
-        f"{_IMAGES_FOR_A_TEST_IMAGE} goes to the test split, so {lacking} more take about "
-        f"{write_about(_IMAGES_FOR_A_TEST_IMAGE * lacking)} more labelled objects.",
-        command(report, "outlook"),
+        Urgency.FINE if is_full else Urgency.SOON,
+        f'Take the figures of "{label}" for a rough guess'
+        if is_full
+        else f'Label more "{label}" before you trust its figures',
+        f'"{label}": F1 {f1:.2f} of {counted}' if objects and f1 is not None else f'"{label}": {counted}',
+        takes + (_WHEN_FULL if is_full else _while_there_is_room(LEAST_REGIONS - objects)),
+        command(report, "quality" if is_full else "outlook"),
     )
 
 
-def _within(value: float, half: float) -> Estimate:
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+def _while_there_is_room(lacking: int) -> str:
+    return (
+        f"About one image in {_IMAGES_FOR_A_TEST_IMAGE} goes to the test split until that has "
+        f"{MOST_HELD_OUT}, so {lacking} more take about {write_about(_IMAGES_FOR_A_TEST_IMAGE * lacking)} "
+        "more labelled objects."
+    )
 
 
 def _reason_of_next(report: ProjectReport) -> str:

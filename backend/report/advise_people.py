@@ -6,7 +6,6 @@ from backend.report.advice import Advice, Topic, Urgency
 from backend.report.advice_words import command, name_of, write_count, write_estimate, write_percent
 from backend.report.entities import ProjectReport
 from backend.stats.agreement import FEWEST_TASKS
-from backend.stats.annotator_figures import FEWEST_BLIND
 from backend.stats.intervals import Estimate
 from backend.stats.label_errors import ErrorKind
 from backend.stats.task_agreement import RaterKind
@@ -22,12 +21,12 @@ def advise_on_annotators(report: ProjectReport) -> Iterator[Advice]:
     """Yield what to do about people who accept what they are shown, or label unlike the others."""
     for each in report.annotators:
         if each.warning is not None and each.untouched is not None:
-            is_shown = each.blind.annotations >= FEWEST_BLIND
             name = name_of(report, each.annotator)
+            talk, find_out = f"Talk to {name} about looking at each image", f"Find out how {name} works"
             yield Advice(
                 Topic.ANNOTATORS,
-                Urgency.NOW if is_shown else Urgency.SOON,
-                f"Talk to {name} about looking at each image" if is_shown else f"Find out how {name} works",
+                Urgency.NOW if each.has_evidence else Urgency.SOON,
+                talk if each.has_evidence else find_out,
                 f"{write_percent(each.untouched)} submitted as shown",
                 each.warning,
                 command(report, "annotators"),
@@ -68,6 +67,13 @@ def advise_on_agreement(report: ProjectReport) -> Iterator[Advice]:
     yield from (each for each in found if each is not None)
 
 
+def is_agreement_known(report: ProjectReport) -> bool:
+    """Return whether enough tasks were labelled by several people to see that they disagree."""
+    overall, choices = report.agreement.overall, report.agreement.choices
+    known = [(overall.tasks, overall.f1), *((each.tasks, each.alpha) for each in choices)]
+    return any(tasks >= FEWEST_TASKS and figure is not None for tasks, figure in known)
+
+
 def advise_on_label_errors(report: ProjectReport) -> Iterator[Advice]:
     """Yield that suspected labels should be checked."""
     errors = report.label_errors
@@ -100,14 +106,21 @@ def _on_names(report: ProjectReport) -> Advice | None:
     ]
     if not low:
         return None
-    alpha, name = min(low, key=lambda each: (each[0].value, each[1]))
-    is_useless = alpha.value < LEAST_ALPHA
-    limit = (
-        f"below {LEAST_ALPHA:g} labels are not reliable enough to go by"
-        if is_useless
-        else f"from {LEAST_ALPHA:g} to {FIRM_ALPHA:g} labels are good for tentative conclusions only"
+    # What is sure comes before what looks worse of fewer tasks.
+    alpha, name = min(low, key=lambda each: (each[0].high >= LEAST_ALPHA, each[0].value, each[1]))
+    is_useless = alpha.high < LEAST_ALPHA
+    if is_useless:
+        limit = f"surely below {LEAST_ALPHA:g}, labels are not reliable enough to go by"
+    elif alpha.value < LEAST_ALPHA:
+        limit = f"below {LEAST_ALPHA:g} labels are not reliable enough to go by, and that may be so here"
+    else:
+        limit = f"from {LEAST_ALPHA:g} to {FIRM_ALPHA:g} labels are good for tentative conclusions only"
+    more = len(low) - 1
+    others = (
+        f" {write_count(more, 'other')} {'is' if more == 1 else 'are'} below {FIRM_ALPHA:g} too."
+        if more
+        else ""
     )
-    others = f" The same holds for {write_count(len(low) - 1, 'other')}." if len(low) > 1 else ""
     return Advice(
         Topic.AGREEMENT,
         Urgency.NOW if is_useless else Urgency.SOON,

@@ -1,6 +1,7 @@
 """Advice on the model's quality: that it falls, that it flatters, and that images have changed. Pure."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 from backend.alerts.rules import LEAST_REGIONS
 from backend.report.advice import Advice, Topic, Urgency
@@ -36,13 +37,26 @@ def f1_of(figures: Figures) -> Estimate | None:
     return figures.f1 if tally.tp + tally.fp + tally.fn >= LEAST_REGIONS else None
 
 
+def serving_version(report: ProjectReport) -> VersionQuality | None:
+    """Return the figures of the version that serves; None where nobody has corrected it yet."""
+    return next((each for each in report.quality.versions if _serves(report, each)), None)
+
+
+def is_course_known(report: ProjectReport) -> bool:
+    """Return whether enough is known to see that quality falls."""
+    return bool(_last_versions(report) or _last_weeks(report))
+
+
+def _serves(report: ProjectReport, quality: VersionQuality) -> bool:
+    """Tell whether each model that the version stands for is among those that serve."""
+    return report.serving is not None and set(quality.version.split("+")) <= set(report.serving.split("+"))
+
+
 def _on_worse_version(report: ProjectReport) -> Advice | None:
-    known = [(each, f1) for each in _versions_in_service(report) if (f1 := f1_of(each.corrected)) is not None]
-    if len(known) < 2:
+    versions = _last_versions(report)
+    if not versions or not _is_surely_less(versions[0][1], versions[1][1]):
         return None
-    (newest, f1), (before, f1_before) = known[:2]
-    if estimate_difference(f1, f1_before).high >= 0:
-        return None
+    (newest, f1), (before, f1_before) = versions
     return Advice(
         Topic.QUALITY,
         Urgency.NOW,
@@ -55,21 +69,23 @@ def _on_worse_version(report: ProjectReport) -> Advice | None:
     )
 
 
-def _versions_in_service(report: ProjectReport) -> Sequence[VersionQuality]:
-    """Return the versions, the newest first; none where the newest no longer serves."""
-    versions, serving = report.quality.versions, report.drift.version
-    if versions and serving is not None and serving not in versions[0].version.split("+"):
+def _last_versions(report: ProjectReport) -> Sequence[tuple[VersionQuality, Estimate]]:
+    """Return the newest version and the one before with F1; none unless the newest serves and both are known.
+
+    A version that serves no longer, or that hardly anybody has corrected, says nothing of the model in use.
+    """
+    versions = report.quality.versions[:2]
+    if not versions or not _serves(report, versions[0]):
         return ()
-    return versions
+    known = [(each, f1) for each in versions if (f1 := f1_of(each.corrected)) is not None]
+    return known if len(known) == 2 else ()
 
 
 def _on_worse_week(report: ProjectReport) -> Advice | None:
-    known = [(part.key, f1) for part in report.quality.weeks if (f1 := f1_of(part.corrected)) is not None]
-    if len(known) < 2:
+    weeks = _last_weeks(report)
+    if not weeks or not _is_surely_less(weeks[1][1], weeks[0][1]):
         return None
-    (week_before, f1_before), (week, f1) = known[-2:]
-    if estimate_difference(f1, f1_before).high >= 0:
-        return None
+    (week_before, f1_before), (week, f1) = weeks
     return Advice(
         Topic.QUALITY,
         Urgency.NOW,
@@ -79,6 +95,23 @@ def _on_worse_week(report: ProjectReport) -> Advice | None:
         "light or other objects do this; so do annotators who have begun to work by another rule.",
         command(report, "quality --weeks"),
     )
+
+
+def _last_weeks(report: ProjectReport) -> Sequence[tuple[date, Estimate]]:
+    """Return the last two weeks of the version that serves, with F1; none where they are long over.
+
+    Of that version alone: what another one did is no news, and must not look like a change of the images.
+    """
+    serving = serving_version(report)
+    weeks = serving.weeks if serving is not None else ()
+    known = [(part.key, f1) for part in weeks if (f1 := f1_of(part.corrected)) is not None][-2:]
+    today = report.made_at.date()
+    last_week = today - timedelta(days=today.weekday() + 7)
+    return known if len(known) == 2 and known[-1][0] >= last_week else ()
+
+
+def _is_surely_less(f1: Estimate, before: Estimate) -> bool:
+    return estimate_difference(f1, before).high < 0
 
 
 def _on_anchoring(report: ProjectReport) -> Advice | None:

@@ -1,13 +1,15 @@
 """Work out a project's report, and keep it until something that it was made of has changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 
 import structlog
+from filelock import FileLock, Timeout
 
-from backend.errors import AppError
+from backend.errors import AppError, ReportBusy
 from backend.labelstudio.people import read_people, read_title
 from backend.report.advise import advise
 from backend.report.basis import basis_of
@@ -32,6 +34,7 @@ log = structlog.get_logger(__name__)
 # Tasks of which agreement is worked out, and of those the least agreed on that the report holds.
 _AGREEMENT_TASKS = 1000
 _SHOWN_TASKS = 100
+_LOCK_SECONDS = 20.0
 
 
 def current_report(services: Services, project_id: int) -> ProjectReport:
@@ -41,18 +44,44 @@ def current_report(services: Services, project_id: int) -> ProjectReport:
         NotFound: there is no such project.
         SettingsError: a setting of the project cannot be used.
         DatabaseUnavailable: nothing can be read.
+        ReportBusy: it is being worked out for somebody else.
     """
-    return read_report(services.database, project_id) or make_report(services, project_id)
+    known = read_report(services.database, project_id)
+    if known is not None:
+        return known
+    check_project(services.database, project_id)
+    with _one_at_a_time(services, project_id):
+        # Another request may have made it meanwhile.
+        return read_report(services.database, project_id) or _make(services, project_id)
 
 
 def make_report(services: Services, project_id: int) -> ProjectReport:
     """Work out the project's report and keep it.
 
     Raises:
-        NotFound, SettingsError, DatabaseUnavailable: as `current_report`.
+        NotFound, SettingsError, DatabaseUnavailable, ReportBusy: as `current_report`.
     """
+    check_project(services.database, project_id)
+    with _one_at_a_time(services, project_id):
+        return _make(services, project_id)
+
+
+@contextmanager
+def _one_at_a_time(services: Services, project_id: int) -> Iterator[None]:
+    """Keep other processes of this machine from the same work: many requests would take all of it."""
+    lock = services.settings.data_dir / "report-locks" / f"project-{project_id}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=_LOCK_SECONDS, fallback_to_soft=False):
+            yield
+    except Timeout:
+        raise ReportBusy(
+            f"The report of project {project_id} is being worked out. Ask again in a moment."
+        ) from None
+
+
+def _make(services: Services, project_id: int) -> ProjectReport:
     database, now = services.database, datetime.now(UTC)
-    check_project(database, project_id)
     own = project_settings(database, project_id, services.settings)
     # Read first: what comes while it is worked out makes it old.
     basis = basis_of(database, project_id, own, now=now)

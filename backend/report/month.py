@@ -4,17 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from backend.report.advice import Topic
+from backend.report.advice_words import write_count, write_estimate
 from backend.report.entities import ProjectReport
-from backend.stats.intervals import Estimate
 
 _MOST_ADVICE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class MonthCounts:
-    """What happened in a month, and how many tasks wait at its end.
+    """What happened in a month, and how many tasks wait now.
 
-    `runs` counts training runs that ended, of which `promoted` put a new model in service.
+    `runs` counts training runs that ended, `promoted` how often another model was put in service, by a run or
+    by hand, one from before included.
     """
 
     reviewed: int
@@ -25,10 +27,12 @@ class MonthCounts:
 
 
 def describe_month(report: ProjectReport, counts: MonthCounts, *, month: datetime, address: str) -> str:
-    """Return the month in words, a line for each thing.
+    """Return the month in words, a line for each thing; no advice on single annotators.
+
+    The text may go to a channel that a whole team reads; whoever may see the page finds it there.
 
     Args:
-        report: The project's.
+        report: The project's, of now.
         counts: Of the month.
         month: Any moment of it.
         address: Of the project's page.
@@ -39,27 +43,29 @@ def describe_month(report: ProjectReport, counts: MonthCounts, *, month: datetim
 def _lines(report: ProjectReport, counts: MonthCounts, month: datetime, address: str) -> Iterable[str]:
     name = f"{report.title} (project {report.project_id})" if report.title else f"Project {report.project_id}"
     yield f"{name} in {month:%B %Y}"
-    yield f"Reviewed: {_count(counts.reviewed, 'task')}; {_count(counts.waiting, 'task')} wait."
-    for version in report.quality.versions[:1]:
-        corrected = version.corrected
-        yield f"Newest model that was corrected: {version.version}, F1 {_figure(corrected.f1)}."
-        shown = corrected.tally.tp + corrected.tally.fp
-        if shown:
-            kept = 100 * corrected.tally.kept / shown
-            yield f"Of 100 regions that it showed {kept:.0f} stayed as they were."
-    if report.agreement.overall.f1 is not None:
-        yield f"Annotators agree with F1 {_figure(report.agreement.overall.f1)}."
-    yield f"Training runs: {counts.runs}, new models in service: {counts.promoted}. Alerts: {counts.alerts}."
-    for line in report.advice[:_MOST_ADVICE]:
-        yield f"To do: {line.todo} ({line.figure}). {line.reason}"
+    happened = (
+        f"{write_count(counts.reviewed, 'task')} reviewed",
+        write_count(counts.runs, "training run"),
+        f"{write_count(counts.promoted, 'change')} of the model in service",
+        write_count(counts.alerts, "alert"),
+    )
+    yield f"In the month: {', '.join(happened)}."
+    yield f"Waiting now: {write_count(counts.waiting, 'task')}."
+    yield from _figures_of_now(report)
+    team = [line for line in report.advice if line.topic is not Topic.ANNOTATORS]
+    for line in team[:_MOST_ADVICE]:
+        yield f"To do now: {line.todo} ({line.figure}). {line.reason}"
     yield f"All figures: {address}"
 
 
-def _figure(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "not known"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
+def _figures_of_now(report: ProjectReport) -> Iterable[str]:
+    for version in report.quality.versions[:1]:
+        corrected = version.corrected
+        f1 = write_estimate(corrected.f1) if corrected.f1 is not None else "not known"
+        yield f"Newest model that was corrected: {version.version}, F1 {f1} since it was put in service."
+        shown = corrected.tally.tp + corrected.tally.fp
+        if shown:
+            kept = 100 * corrected.tally.kept / shown
+            yield f"Of 100 regions that it has shown since then {kept:.0f} stayed as they were."
+    if report.agreement.overall.f1 is not None:
+        yield f"Annotators agree now with F1 {write_estimate(report.agreement.overall.f1)}."

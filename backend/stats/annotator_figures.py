@@ -37,7 +37,8 @@ class AnnotatorFigures:
     `seconds` is the median time per task, each capped at IDLE_MINUTES, with its interval. `shown` counts
     annotations whose annotator saw at least one predicted region, `untouched` is the share of them that were
     submitted as shown. `corrected` and `blind` are the model's figures by this person's labels.
-    `warning` says in words what speaks for accepting without looking, or is None.
+    `warning` says in words what speaks for accepting without looking, or is None; `has_evidence` tells
+    whether this person's blind tasks bear it out.
     """
 
     annotator: int | None
@@ -50,6 +51,7 @@ class AnnotatorFigures:
     corrected: Figures
     blind: Figures
     warning: str | None
+    has_evidence: bool
     weeks: tuple[AnnotatorWeek, ...]
 
 
@@ -90,6 +92,14 @@ class AnnotatorWork:
         return sum(week.untouched for week in self.weeks)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What speaks for accepting without looking, in words; `has_evidence` as in `AnnotatorFigures`."""
+
+    text: str
+    has_evidence: bool
+
+
 def assess_annotators(known: Iterable[AnnotatorWork], *, idle_seconds: float) -> tuple[AnnotatorFigures, ...]:
     """Return the figures of each annotator by id, an unnamed one last.
 
@@ -98,12 +108,16 @@ def assess_annotators(known: Iterable[AnnotatorWork], *, idle_seconds: float) ->
         idle_seconds: A longer time counts as so long: nobody labelled for the rest of it.
     """
     works = sorted(known, key=lambda work: (work.annotator is None, work.annotator or 0))
+    has_blind = any(work.blind.annotations for work in works)
     shown, untouched = sum(work.shown for work in works), sum(work.untouched for work in works)
     found = []
     for work in works:
         figures = _assess(work, idle_seconds)
         others = share_of_annotations(untouched - work.untouched, shown - work.shown)
-        found.append(replace(figures, warning=warn(figures, others)))
+        doubt = doubt_about(figures, others, has_blind=has_blind)
+        if doubt is not None:
+            figures = replace(figures, warning=doubt.text, has_evidence=doubt.has_evidence)
+        found.append(figures)
     return tuple(found)
 
 
@@ -112,16 +126,17 @@ def share_of_annotations(part: int, whole: int) -> Estimate | None:
     return estimate_share(ShareSums(x=part, n=whole, xx=part, xn=part, nn=whole, clusters=whole))
 
 
-def warn(figures: AnnotatorFigures, others: Estimate | None) -> str | None:
-    """Say what speaks for accepting what is shown without looking, in words; None where nothing does.
+def doubt_about(figures: AnnotatorFigures, others: Estimate | None, *, has_blind: bool) -> Doubt | None:
+    """Return what speaks for accepting what is shown without looking; None where nothing does.
 
     Whoever leaves nearly everything may be right: the model may be good. So it takes that the others leave
     clearly less, and that on blind tasks, where nothing is shown, the same person marks clearly more that
-    the model has not found. Without blind tasks that cannot be told, and is said to be so.
+    the model has not found. Where blind tasks cannot tell that, it is said to be so.
 
     Args:
         figures: Of the annotator; the warning in them is not looked at.
         others: Share that all others together leave as it is shown, None where there are none.
+        has_blind: Whether anybody in the project has had a blind task.
     """
     untouched = figures.untouched
     if untouched is None or untouched.low < HIGH_UNTOUCHED:
@@ -133,17 +148,32 @@ def warn(figures: AnnotatorFigures, others: Estimate | None) -> str | None:
         habit += f"; the others do so with {100 * others.value:.0f} %"
     shown, blind = figures.corrected.recall, figures.blind.recall
     if figures.blind.annotations < FEWEST_BLIND or shown is None or blind is None:
-        return (
-            f"{habit}. Whether the model is right that often, or this person does not look, cannot be told: "
-            f"that takes {FEWEST_BLIND} blind tasks, and there are {figures.blind.annotations}. Set "
-            "BLIND_FRACTION, so that some tasks come without predictions."
-        )
+        open_question = "Whether the model is right that often, or this person does not look, cannot be told"
+        return Doubt(f"{habit}. {open_question}: {_want_of_evidence(figures.blind, has_blind)}", False)
     if estimate_difference(shown, blind).low <= 0:
         return None
-    return (
+    text = (
         f"{habit}. Where predictions are shown, the model has found {_percent(shown)} of what this person "
         f"marks; on blind tasks, which show none, it has found {_percent(blind)}. So this person probably "
         "accepts what is shown."
+    )
+    return Doubt(text, True)
+
+
+def _want_of_evidence(blind: Figures, has_blind: bool) -> str:
+    """Say why blind tasks do not tell whether somebody looks, and what would help."""
+    if not has_blind:
+        return (
+            f"that takes {FEWEST_BLIND} blind tasks, and nobody has had one. Set BLIND_FRACTION, so that "
+            "some tasks come without predictions."
+        )
+    if blind.annotations < FEWEST_BLIND:
+        return (
+            f"so far this person has had {blind.annotations} of the {FEWEST_BLIND} blind tasks that it takes."
+        )
+    return (
+        f"this person has marked nothing on their {blind.annotations} blind tasks. Look at those: either "
+        "there is nothing to mark, or they were not looked at."
     )
 
 
@@ -160,6 +190,7 @@ def _assess(work: AnnotatorWork, idle_seconds: float) -> AnnotatorFigures:
         corrected=work.corrected,
         blind=work.blind,
         warning=None,
+        has_evidence=False,
         weeks=tuple(_week(week, idle_seconds) for week in sorted(work.weeks, key=lambda week: week.week)),
     )
 

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from backend.alerts.entities import Alert
 from backend.errors import BadRequest, NotFound
+from backend.labelstudio.tasks import MAX_ID
 from backend.store.base import table_of
 from backend.store.database import Database, insert_new
 from backend.store.leases import count_rows
 from backend.store.training_tables import SqlAlert
 
-_LARGEST_ID = 2**63 - 1
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 _IS_DUE = or_(
     SqlAlert.delivered_at.is_(None),
@@ -85,7 +85,7 @@ def get_alert(database: Database, alert_id: int) -> Alert:
         NotFound: there is none of that id.
     """
     with database.read() as session:
-        row = session.get(SqlAlert, alert_id) if alert_id <= _LARGEST_ID else None
+        row = session.get(SqlAlert, alert_id) if alert_id <= MAX_ID else None
         if row is None:
             raise _no_such_alert(alert_id)
         return _to_entity(row)
@@ -99,7 +99,7 @@ def acknowledge_alert(database: Database, alert_id: int, who: str, now: datetime
         BadRequest: it is resolved.
     """
     with database.write() as session:
-        row = session.get(SqlAlert, alert_id, with_for_update=True) if alert_id <= _LARGEST_ID else None
+        row = session.get(SqlAlert, alert_id, with_for_update=True) if alert_id <= MAX_ID else None
         if row is None:
             raise _no_such_alert(alert_id)
         if row.resolved_at is not None:

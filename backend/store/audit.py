@@ -8,6 +8,20 @@ from sqlalchemy import or_, select
 from backend.store.database import Database
 from backend.store.report_tables import SqlAuditEntry
 
+# By an act's name: what was done, and what somebody tried to do.
+_WORDS = {
+    "train": ("Asked for", "ask for", "a training run"),
+    "cancel-run": ("Cancelled", "cancel", "a training run"),
+    "promote": ("Put", "put", "another model in service"),
+    "rollback": ("Went", "go", "back to the model before"),
+    "prelabel": ("Started", "start", "pre-labelling"),
+    "cancel-job": ("Cancelled", "cancel", "a pre-labelling job"),
+    "settings": ("Changed", "change", "the project's settings"),
+    "acknowledge": ("Acknowledged", "acknowledge", "an alert"),
+    "renew": ("Worked out", "work out", "the figures anew"),
+    "tab-next-tasks": ("Made", "make", "the tabs of the tasks to label next"),
+    "tab-label-errors": ("Made", "make", "the tab of suspected labels"),
+}
 # An error's message may hold a path or an answer of any length; a log is read by people.
 _MOST_CHARS = 1000
 
@@ -28,6 +42,14 @@ class AuditEntry:
     action: str
     detail: str
     is_done: bool
+
+    @property
+    def words(self) -> str:
+        """The act in a few words; one that is not known here by its name."""
+        if self.action not in _WORDS:
+            return self.action
+        done, to_do, what = _WORDS[self.action]
+        return f"{done} {what}" if self.is_done else f"Tried to {to_do} {what}"
 
 
 def add_audit(

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import NotFound
+from backend.labelstudio.tasks import MAX_ID
 from backend.review.entities import ReviewState
 from backend.review.table import Review, ReviewFilter
 from backend.store.database import Database
@@ -14,7 +15,6 @@ from backend.store.ledger_tables import SqlReview, SqlSync
 from backend.store.tables import SqlPrediction, SqlProject
 
 MOST_ROWS = 1000
-_LARGEST_ID = 2**63 - 1
 _SHOWN_COUNTS = ("kept", "adjusted", "relabelled", "deleted", "added")
 _PLAIN = (*_SHOWN_COUNTS, "predicted", "annotator", "annotations", "version", "is_blind", "reviewed_at")
 
@@ -27,7 +27,7 @@ def check_project(database: Database, project_id: int) -> None:
     """
     known = (SqlProject.id, SqlReview.project_id, SqlSync.project_id)
     with database.read() as session:
-        if project_id <= _LARGEST_ID and any(
+        if project_id <= MAX_ID and any(
             session.scalar(select(column).where(column == project_id).limit(1)) is not None
             for column in known
         ):

@@ -23,3 +23,10 @@ def add_snapshot(database: Database, snapshot: Snapshot, *, counts: Mapping[str,
     table = table_of(SqlSnapshot)
     with database.write() as session:
         insert_ignoring(session, table, [row])
+
+
+def read_snapshot_facts(database: Database, digest: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Return the counts of a snapshot that was taken (`add_snapshot`), and its warnings."""
+    with database.read() as session:
+        row = session.get_one(SqlSnapshot, digest)
+        return row.counts, tuple(row.warnings)

@@ -52,6 +52,14 @@ def read_report(database: Database, project_id: int) -> ProjectReport | None:
         return None
 
 
+def read_report_title(database: Database, project_id: int) -> str | None:
+    """Return what the project is called in its report; None where there is none, or it does not say."""
+    query = select(SqlStoredReport.body["title"]).where(SqlStoredReport.project_id == project_id)
+    with database.read() as session:
+        title = session.scalar(query)
+    return title if isinstance(title, str) and title else None
+
+
 def read_basis(database: Database, project_id: int) -> StoredBasis | None:
     """Return what the project's report was worked out of; None where there is none."""
     query = select(SqlStoredReport.basis, SqlStoredReport.made_at, SqlStoredReport.seconds)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from flask.testing import FlaskClient
 
-from backend.project_metrics import render_project_metrics
+from backend.project_metrics import ProjectMetrics
 from backend.queue import JobQueue
 from backend.services import Services
 from backend.store.alerts import raise_alert
@@ -66,6 +68,28 @@ def test_part_that_does_not_answer_is_named_and_hides_no_other(client: FlaskClie
 def test_waiting_jobs_are_counted_by_queue(services: Services, redis_address: str) -> None:
     with closing(JobQueue(redis_address)) as queue:
         queue.enqueue_once("events", "nothing.at_all")
-        gauges = Gauges(render_project_metrics(services.database, queue).decode())
+        gauges = Gauges(ProjectMetrics(services.database, queue).render().decode())
     assert gauges.read("waiting_jobs", queue="events") == 1
     assert gauges.read("workers") == 0
+
+
+def test_gauges_follow_a_newer_report(client: FlaskClient, services: Services) -> None:
+    know_project(services.database)
+    for hours in (0, 1):
+        made_at = NOW + timedelta(hours=hours)
+        report = replace(make_report(PROJECT), made_at=made_at)
+        store_report(services.database, report, basis="", seconds=1)
+        gauges = Gauges(client.get("/metrics").text)
+        assert gauges.read("report_time_seconds", project=str(PROJECT)) == made_at.timestamp()
+
+
+def test_report_that_stayed_is_not_read_again(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_project(services.database)
+    store_report(services.database, make_report(PROJECT), basis="", seconds=1)
+    first = Gauges(client.get("/metrics").text)
+    monkeypatch.setattr("backend.project_metrics.read_report", None)
+    again = Gauges(client.get("/metrics").text)
+    labels = {"project": str(PROJECT), "kind": "missing label"}
+    assert again.read("label_errors", **labels) == first.read("label_errors", **labels) == 1

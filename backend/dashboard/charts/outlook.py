@@ -2,14 +2,13 @@
 
 from backend.dashboard.charts.columns import cells_of, with_interval
 from backend.dashboard.charts.layouts import count_axis, in_rows, over_numbers, share_axis
+from backend.dashboard.charts.measured import interval_around
 from backend.dashboard.charts.names import short_version
 from backend.dashboard.charts.traces import Drawn, Trace, bars, error_bars
 from backend.dashboard.entities import Cell, Chart, Column, Section, Table
 from backend.stats.curve_fit import CurvePoint
 from backend.stats.outlook import OutlookReport
 
-# Of the normal distribution: 95 % lie within so many standard errors.
-_QUANTILE = 1.96
 _MOST_CLASSES = 30
 _VERSION, _LEFT_OUT, _CURVE, _TARGET = "version", "version, not used", "curve", "target"
 
@@ -77,9 +76,8 @@ def _curve_rows(report: OutlookReport) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _point(each: CurvePoint, what: str) -> tuple[str, str, int, float, float, float]:
-    half = _QUANTILE * each.standard_error
-    low, high = max(0.0, each.quality - half), min(1.0, each.quality + half)
-    return what, short_version(each.version), each.images, each.quality, low, high
+    found = interval_around(each.quality, each.standard_error)
+    return what, short_version(each.version), each.images, found.value, found.low, found.high
 
 
 def _band(drawn: Drawn, measure: str) -> Trace:

@@ -36,6 +36,7 @@ def project_charts(
     states: Mapping[ReviewState, int],
     *,
     links: Links = _NOWHERE,
+    decision: str = "",
 ) -> tuple[Section, ...]:
     """Return what is shown of a project.
 
@@ -45,10 +46,11 @@ def project_charts(
         runs: Its training runs, the newest first.
         states: How many of its tasks are in each review state.
         links: Where rows of tables lead to.
+        decision: Why no run is due, in a sentence; "" where nobody has looked.
     """
     project, names = report.project_id, distinct_names(report.names)
     return (
-        quality_section(report.quality, versions, links),
+        quality_section(report.quality, versions, links, decision),
         errors_section(report.quality),
         agreement_section(report.agreement, names, links),
         label_errors_section(report.label_errors, names, project, links),
@@ -57,7 +59,7 @@ def project_charts(
         images_section(report.outlook, project),
         classes_section(report.outlook, project),
         next_tasks_section(report.next_tasks, project, links),
-        versions_section(versions, project, links),
-        runs_section(runs, project, links),
+        versions_section(versions, project, links, decision),
+        runs_section(runs, project, links, decision),
         reviews_section(states, project),
     )

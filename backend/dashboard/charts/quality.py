@@ -47,8 +47,13 @@ class _Axis:
 _WEEKS = _Axis("Week from", "weeks", _MOST_WEEKS, over_weeks)
 
 
-def quality_section(report: QualityReport, versions: Sequence[ListedVersion], links: Links) -> Section:
-    """Return how good the model is; `versions` are those trained, the newest first."""
+def quality_section(
+    report: QualityReport, versions: Sequence[ListedVersion], links: Links, decision: str = ""
+) -> Section:
+    """Return how good the model is.
+
+    `versions` are those trained, the newest first; `decision` says why no run is due.
+    """
     intro = (
         "How good each version of the model is, by what annotators changed in what it showed them. "
         "Precision: how many of the shown objects were right. Recall: how many of the objects that are there "
@@ -64,7 +69,7 @@ def quality_section(report: QualityReport, versions: Sequence[ListedVersion], li
         *_by_version(report, axis, empty),
         *_by_week(report, empty),
         anchoring_chart(report.versions, trained, links),
-        scores_chart(versions, report.project_id, links),
+        scores_chart(versions, report.project_id, links, decision),
     )
     return Section("quality", "Quality of the model", intro, charts)
 

@@ -6,15 +6,17 @@ from backend.dashboard.charts.columns import links_by_row
 from backend.dashboard.charts.layouts import number_axis, over_numbers, share_axis
 from backend.dashboard.charts.names import short_version
 from backend.dashboard.charts.traces import first_rows, line
+from backend.dashboard.charts.untrained import no_runs_words
 from backend.dashboard.entities import Cell, Chart, Column, Links, Section, Table
+from backend.dashboard.verdicts import verdict_words
 from backend.training.entities import EpochMetrics, TrainingRun
 from backend.training.progress import split_metrics, state_words
 
 _SIDES = {"train": "training", "val": "validation"}
 
 
-def runs_section(runs: Sequence[TrainingRun], project_id: int, links: Links) -> Section:
-    """Return the runs of a project, as they come."""
+def runs_section(runs: Sequence[TrainingRun], project_id: int, links: Links, decision: str = "") -> Section:
+    """Return the runs of a project, as they come; `decision` says why none is due."""
     columns = (
         Column("Run"),
         Column("State"),
@@ -34,8 +36,7 @@ def runs_section(runs: Sequence[TrainingRun], project_id: int, links: Links) -> 
         table=Table(columns, tuple(map(_row, runs)), links_by_row([run.id for run in runs], links.run)),
         traces=(),
         layout={},
-        empty="There has been no run. Training begins by itself after enough tasks are reviewed; to begin "
-        f"now: python -m backend train --project {project_id}",
+        empty=no_runs_words(project_id, decision),
     )
     intro = "Each time that the model was trained anew: why, for how long, and what came of it."
     return Section("runs", "Training runs", intro, (chart,))
@@ -82,7 +83,7 @@ def _row(run: TrainingRun) -> tuple[Cell, ...]:
         run.epochs,
         run.seconds / 60,
         short_version(run.version) if run.version else None,
-        run.verdict and run.verdict.value,
+        verdict_words(run.verdict),
         " ".join(reasons),
     )
 

@@ -6,14 +6,21 @@ from backend.dashboard.charts.columns import difference_cells, links_by_row, wit
 from backend.dashboard.charts.layouts import over_versions, share_axis
 from backend.dashboard.charts.names import short_version
 from backend.dashboard.charts.traces import MOST_VERSIONS, drawn_words, line, newest_last
+from backend.dashboard.charts.untrained import no_versions_words
 from backend.dashboard.entities import Cell, Chart, Column, Links, Table
+from backend.dashboard.verdicts import verdict_words
 from backend.registry.entities import ListedVersion
 
 _MEASURES = ("mAP50-95", "mAP50", "F1")
 
 
-def scores_chart(versions: Sequence[ListedVersion], project_id: int, links: Links) -> Chart:
-    """Return mAP and F1 of each version with the gate's verdict; versions are the newest first."""
+def scores_chart(
+    versions: Sequence[ListedVersion], project_id: int, links: Links, decision: str = ""
+) -> Chart:
+    """Return mAP and F1 of each version with the gate's verdict.
+
+    Versions are the newest first; `decision` says why no run is due.
+    """
     columns = (
         Column("Version"),
         Column("Images"),
@@ -35,15 +42,7 @@ def scores_chart(versions: Sequence[ListedVersion], project_id: int, links: Link
         if versions
         else (),
         layout=over_versions(share_axis("Figure, 0 to 1")),
-        empty=no_versions_words(project_id),
-    )
-
-
-def no_versions_words(project_id: int) -> str:
-    """Return what to do where nothing has been trained."""
-    return (
-        "No version has been trained. Training begins by itself after enough tasks are reviewed; to begin "
-        f"now: python -m backend train --project {project_id}"
+        empty=no_versions_words(project_id, decision),
     )
 
 
@@ -58,5 +57,5 @@ def _cells(listed: ListedVersion) -> tuple[Cell, ...]:
         score.map50,
         score.f1,
         *difference_cells(compared.difference),
-        listed.verdict and listed.verdict.value,
+        verdict_words(listed.verdict),
     )

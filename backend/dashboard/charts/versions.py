@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from backend.dashboard.charts.columns import difference_cells, links_by_row, with_interval
 from backend.dashboard.charts.layouts import difference_axis, in_rows, share_axis
 from backend.dashboard.charts.names import short_version
-from backend.dashboard.charts.scores import no_versions_words
 from backend.dashboard.charts.traces import bars, dots, first_rows
+from backend.dashboard.charts.untrained import no_versions_words
 from backend.dashboard.entities import Cell, Chart, Column, Links, Section, Table
+from backend.dashboard.verdicts import state_badge, verdict_words
 from backend.registry.entities import ListedVersion
 from backend.training.entities import ClassScore, ModelScore
 
@@ -15,8 +16,10 @@ _MOST_CLASSES = 30
 _FIGURES = ("mAP50-95", "mAP50", "Precision", "Recall", "F1")
 
 
-def versions_section(versions: Sequence[ListedVersion], project_id: int, links: Links) -> Section:
-    """Return the versions of a project, as they come."""
+def versions_section(
+    versions: Sequence[ListedVersion], project_id: int, links: Links, decision: str = ""
+) -> Section:
+    """Return the versions of a project, as they come; `decision` says why no run is due."""
     columns = (
         Column("Version"),
         Column("State"),
@@ -32,11 +35,11 @@ def versions_section(versions: Sequence[ListedVersion], project_id: int, links: 
     chart = Chart(
         key="versions-list",
         title="Trained versions",
-        note="The newest first; champion is the one in service. Figures are on the test images.",
+        note="The newest first. Figures are on the test images.",
         table=Table(columns, tuple(map(_row, versions)), links_by_row(names, links.version)),
         traces=(),
         layout={},
-        empty=no_versions_words(project_id),
+        empty=no_versions_words(project_id, decision),
     )
     intro = "Every model that was trained for this project, with what was decided of it and why."
     return Section("versions", "Versions", intro, (chart,))
@@ -51,12 +54,12 @@ def _row(listed: ListedVersion) -> tuple[Cell, ...]:
     trained = listed.trained
     return (
         short_version(trained.version),
-        trained.state.value,
+        state_badge(trained.state)[0],
         listed.images,
         *_figures(trained.comparison.challenger),
         short_version(trained.parent) if trained.parent else None,
         trained.created_at,
-        listed.verdict and listed.verdict.value,
+        verdict_words(listed.verdict),
         " ".join(listed.verdict_reasons),
         "kept" if trained.artifact else "deleted",
     )

@@ -1,14 +1,15 @@
 /* Follows a run: asks every two seconds how far it is, and writes figures, curves and their tables anew.
 
-   At its end, or when a first curve appears, the page is loaded again, since then it has other parts. Without
-   this script the page says the same after it is loaded again. */
+   When something else of the page is another (its state, an error, a note, the first curve, its end), the page is
+   loaded again. Without this script the page says the same after it is loaded again. */
 "use strict";
 
 (() => {
   const EVERY = 2000;
   const live = document.querySelector("[data-live]");
   const state = document.getElementById("live-state");
-  const started = "This page follows the run.";
+  // What the server says that matters more stays.
+  const started = state.dataset.followed ?? state.textContent;
   let epoch = live.dataset.epoch;
 
   function say(words) {
@@ -36,8 +37,11 @@
     const body = figure.querySelector("tbody");
     body.replaceChildren(...rows.map((cells) => {
       const row = document.createElement("tr");
-      row.append(...cells.map((words) => {
-        const cell = document.createElement("td");
+      row.append(...cells.map((words, place) => {
+        const cell = document.createElement(place ? "td" : "th");
+        if (!place) {
+          cell.scope = "row";
+        }
         cell.className = "number";
         cell.textContent = words;
         return cell;
@@ -56,7 +60,7 @@
     const news = await answer.json();
     writeFacts(news);
     const isWhole = Object.entries(news.charts).every(([key, chart]) => writeChart(key, chart));
-    if (news.is_over || !isWhole) {
+    if (news.is_over || news.mark !== live.dataset.mark || !isWhole) {
       location.reload();
       return false;
     }

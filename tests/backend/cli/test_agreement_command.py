@@ -34,9 +34,9 @@ def test_tables_show_labels_pairs_and_tasks(database: Database, run_command: Run
     result = run_command("agreement", "--project", str(PROJECT))
     assert result.exit_code == 0, result.output
     rows = rows_of(result.output)
-    assert rows["all 8"][:4] == ["all", "8", "16", "87.5"]
-    assert rows["dog 1"][:4] == ["dog", "1", "1", "0.0"]
-    assert rows["3 and"][:6] == ["3", "and", "4", "8", "16", "87.5"]
+    assert rows["all 8"][:4] == ["all", "8", "16", "88"]
+    assert rows["dog 1"][:4] == ["dog", "1", "1", "0"]
+    assert rows["3 and"][:6] == ["3", "and", "4", "8", "16", "88"]
     assert rows["task 5"][2:5] == ["0", "1", "1"]
     assert "task 4" not in rows, "full agreement is no task to look at"
     assert max(map(len, result.output.splitlines())) <= 110
@@ -58,7 +58,7 @@ def test_choices_are_shown_with_kappa(database: Database, run_command: RunComman
         annotate(database, 2 * number + 1, number, 3, result=[chosen])
         annotate(database, 2 * number + 2, number, 4, result=[chosen])
     output = run_command("agreement", "--project", str(PROJECT)).output
-    assert "weather: 3 and 4" in output and "100.0 (" in output
+    assert "weather: 3 and 4" in output and "100 (" in output
 
 
 def test_project_without_overlap_is_told_how_to_get_it(database: Database, run_command: RunCommand) -> None:

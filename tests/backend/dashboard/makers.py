@@ -48,7 +48,7 @@ def store_dashboard_project(
     )
     parent = None
     for number, version in enumerate(reversed(VERSIONS[:2]), start=2):
-        _store_version(database, project_id, number, version, parent=parent)
+        store_version(database, project_id, number, version, parent=parent)
         parent = version
     with database.write() as session:
         move_champion(session, project_id, champion, reason="not worse", run_id=None, prelabel=False, now=NOW)
@@ -75,9 +75,16 @@ def store_dashboard_project(
     return report
 
 
-def _store_version(
-    database: Database, project_id: int, number: int, version: str, *, parent: str | None
+def store_version(
+    database: Database,
+    project_id: int,
+    number: int,
+    version: str,
+    *,
+    parent: str | None,
+    verdict: Verdict = Verdict.PROMOTE,
 ) -> None:
+    """Store a version that has not served, with the ended run and the snapshot that it came from."""
     made_at = NOW - timedelta(days=60 - 20 * number)
     with database.write() as session:
         run_id = create_run(
@@ -95,16 +102,15 @@ def _store_version(
         epochs=30,
         seconds=700.0,
         version=version,
-        verdict=Verdict.PROMOTE,
+        verdict=verdict,
         verdict_reasons=["mAP50-95 is 0.10 (0.05 to 0.15) above the champion's"],
     )
     with database.write() as session:
         end_run(session, run_id, RunState.DONE, owner="maker", now=made_at + timedelta(minutes=12))
     digest = version.rpartition("-")[2] * 8
     target = TrainingTarget("detect", ("label",), ("car", "person"), "$image")
-    add_snapshot(
-        database, Snapshot(digest, project_id, target, (), (), made_at), counts={"images": 60 * number}
-    )
+    counts = {"images": 60 * number, "train": 50 * number, "val": 4 * number, "test": 6 * number}
+    add_snapshot(database, Snapshot(digest, project_id, target, (), (), made_at), counts=counts)
     trained = TrainedVersion(
         version=version,
         project_id=project_id,
@@ -114,7 +120,7 @@ def _store_version(
         snapshot=digest,
         controls=("label",),
         artifact=f"versions/{project_id}/{run_id}/project-{project_id}-v{number}.pt",
-        state=VersionState.CANDIDATE,
+        state=VersionState.REJECTED if verdict == Verdict.REJECT else VersionState.CANDIDATE,
         comparison=comparison(version, champion=parent),
         created_at=made_at,
     )

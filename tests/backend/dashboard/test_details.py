@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from backend.dashboard.detail_tables import corrected_classes, disputed_tasks
 from backend.dashboard.details import (
     UNKNOWN_ANNOTATOR,
-    find_chart,
+    Ancestor,
+    RunPage,
     project_title,
     read_annotator_page,
     read_run_page,
@@ -23,8 +25,9 @@ from backend.stats.task_agreement import Rater, RaterKind
 from backend.store.database import Database
 from backend.store.runs import active_run, end_run
 from backend.store.stored_reports import store_report
-from backend.training.entities import RunState
-from tests.backend.dashboard.makers import PROJECT, store_dashboard_project
+from backend.training.entities import Phase, RunState, TrainingRun
+from tests.backend.dashboard.makers import PROJECT, store_dashboard_project, store_version
+from tests.backend.dashboard.reports import training_run
 from tests.backend.report.makers import NOW, VERSIONS, make_report
 from tests.backend.tallies import know_project
 from tests.backend.training.projects import begin
@@ -37,6 +40,10 @@ REPORT = make_report(PROJECT)
 def project(services: Services) -> Services:
     store_dashboard_project(services)
     return services
+
+
+def run_page(run: TrainingRun) -> RunPage:
+    return RunPage(run, project="Street scenes", facts={}, progress=0.4, charts=())
 
 
 def with_errors(services: Services, count: int, **changes: object) -> None:
@@ -52,9 +59,28 @@ def with_errors(services: Services, count: int, **changes: object) -> None:
 def test_champion_is_in_service_and_cannot_be_promoted(project: Services) -> None:
     page = read_version_page(project, PROJECT, CHAMPION)
     assert (page.is_serving, page.is_promotable) == (True, False)
-    assert page.lineage == (OLD,)
+    assert page.lineage == (Ancestor(OLD, has_page=True),) and page.can_roll_back
     assert [move.version for move in page.promotions] == [CHAMPION]
-    assert page.snapshot == {"images": 180} and page.verdict == ("good enough for service", "good")
+    assert page.verdict == ("good enough for service", "good") and page.state == ("in service", "good")
+
+
+def test_version_has_learnt_from_the_images_that_were_not_kept_out(project: Services) -> None:
+    page = read_version_page(project, PROJECT, CHAMPION)
+    assert page.listed is not None
+    assert (page.learnt_from, page.listed.images) == (150, 180)
+
+
+@pytest.mark.parametrize(
+    ("base", "has_page"),
+    [
+        pytest.param(SETTINGS, True, id="corrected by people"),
+        pytest.param("yolo11s-1b1b1b1b", False, id="never seen"),
+    ],
+)
+def test_base_has_a_page_where_something_is_known_of_it(project: Services, base: str, has_page: bool) -> None:
+    third = "project-1-v4-d4d4d4d4"
+    store_version(project.database, PROJECT, 4, third, parent=base)
+    assert read_version_page(project, PROJECT, third).lineage == (Ancestor(base, has_page),)
 
 
 def test_version_before_it_can_be_promoted_and_has_no_parent(project: Services) -> None:
@@ -128,11 +154,24 @@ def test_unknown_annotator_is_not_found(project: Services, annotator: str) -> No
         read_annotator_page(project, PROJECT, annotator)
 
 
-def test_chart_is_found_by_its_key(project: Services) -> None:
-    charts = read_version_page(project, PROJECT, CHAMPION).charts
-    assert find_chart(charts, "version-whole").key == "version-whole"
-    with pytest.raises(NotFound, match="version-whole"):
-        find_chart(charts, "odd")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_cancel_asked": True},
+        {"phase": Phase.EVALUATE},
+        {"error": "No image could be read.", "state": RunState.QUEUED},
+        {"retry_at": NOW},
+        {"notes": ("The batch was halved.",)},
+        {"warnings": ("2 images are the same.",)},
+        {"verdict_reasons": ("Not worse.",)},
+        {"device": "cuda:0"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_mark_of_a_run_is_another_where_more_than_its_figures_is(change: dict[str, Any]) -> None:
+    run = training_run(state=RunState.RUNNING, phase=Phase.TRAIN, finished_at=None, verdict_reasons=())
+    assert run_page(replace(run, **change)).mark != run_page(run).mark
+    assert run_page(replace(run, epoch=13, seconds=990.0)).mark == run_page(run).mark
 
 
 def test_disputed_tasks_are_those_of_one_person_with_who_disagrees() -> None:
@@ -167,6 +206,19 @@ def test_addresses_keep_what_was_asked_for(project: Services) -> None:
     home = f"/dashboard/projects/{PROJECT}/label-errors"
     assert page.address(page=2) == f"{home}?kind=missing+label&annotator=7&page=2"
     assert page.address(kind="", annotator="", page=1) == home
+
+
+def test_counts_are_those_of_whom_is_asked_for(project: Services) -> None:
+    first, *others = REPORT.label_errors.errors
+    errors = (replace(first, annotator=5), replace(first, annotator=5), first, *others)
+    counts = dict.fromkeys(ErrorKind, 1) | {ErrorKind.MISSING: 30}
+    found = replace(REPORT.label_errors, errors=errors, counts=counts)
+    later = replace(REPORT, label_errors=found, made_at=NOW + timedelta(minutes=1))
+    store_report(project.database, later, basis="", seconds=0)
+    everybody, ada = (read_suspects(project, PROJECT, annotator=who) for who in (None, 5))
+    assert everybody.counts == counts
+    assert ada.counts == dict.fromkeys(ErrorKind, 0) | {ErrorKind.MISSING: 2}
+    assert [(page.total, page.held, page.found) for page in (everybody, ada)] == [(33, 6, 6), (33, 6, 2)]
 
 
 def test_unknown_kind_is_refused(project: Services) -> None:

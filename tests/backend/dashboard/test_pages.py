@@ -5,13 +5,25 @@ import pytest
 from backend.dashboard.pages import find_chart, read_project_page, shares_of
 from backend.dashboard.project_list import read_project_list
 from backend.errors import NotFound
+from backend.registry.move import move_champion
 from backend.services import Services
 from backend.store.alerts import raise_alert, resolve_alert
 from backend.store.database import Database
+from backend.store.decisions import store_decision
 from backend.store.projects import store_project
 from backend.store.report_tables import SqlStoredReport
 from backend.store.stored_reports import store_report
-from tests.backend.dashboard.makers import ALERT, TAKEN, VIEWED, WAITING, store_dashboard_project
+from backend.store.versions import list_trained
+from backend.training.entities import Verdict
+from backend.training.policy import Decision
+from tests.backend.dashboard.makers import (
+    ALERT,
+    TAKEN,
+    VIEWED,
+    WAITING,
+    store_dashboard_project,
+    store_version,
+)
 from tests.backend.report.makers import NOW, VERSIONS, make_report
 from tests.backend.review_rows import NOON, open_task, store_rows, viewed_task
 
@@ -90,10 +102,57 @@ def test_page_shows_what_is_stored_of_the_project(services: Services) -> None:
 def test_first_figures_are_those_of_the_version_in_service(services: Services) -> None:
     report = store_dashboard_project(services)
     own = report.quality.versions[0]
-    corrected, blind, measured = read_project_page(services, 1).tiles
+    corrected, blind, _ = read_project_page(services, 1).tiles
     assert (corrected.estimate, corrected.basis) == (own.corrected.f1, "120 reviewed tasks")
     assert (blind.estimate, blind.basis) == (own.blind.f1, "12 blind tasks")
-    assert measured.estimate == report.outlook.now
+
+
+@pytest.mark.parametrize("champion", VERSIONS[:2])
+def test_figure_on_test_images_is_that_of_the_version_in_service(services: Services, champion: str) -> None:
+    report = store_dashboard_project(services, champion=champion)
+    tile = read_project_page(services, 1).tiles[-1]
+    (serving,) = (each for each in list_trained(services.database, 1) if each.version == champion)
+    assert tile.estimate is not None and tile.estimate.value == serving.comparison.challenger.f1
+    assert 0 < tile.estimate.low < tile.estimate.value < tile.estimate.high < 1
+    assert (tile.name, tile.basis) == ("F1 on test images", "12 images; the goal is 0.85")
+    assert report.outlook.now is not None and tile.estimate.value != report.outlook.now.value
+
+
+def test_weights_of_the_settings_have_no_figure_on_test_images(services: Services) -> None:
+    store_dashboard_project(services)
+    with services.database.write() as session:
+        move_champion(session, 1, None, reason="worse at night", prelabel=False, now=NOW)
+    tile = read_project_page(services, 1).tiles[-1]
+    assert (tile.estimate, tile.basis) == (None, "the model in service was not measured")
+
+
+@pytest.mark.parametrize("has_served", [True, False])
+def test_going_back_is_offered_where_something_served_before(services: Services, has_served: bool) -> None:
+    add_project(services.database, 1)
+    store_version(services.database, 1, 2, VERSIONS[1], parent=None)
+    if has_served:
+        with services.database.write() as session:
+            move_champion(session, 1, VERSIONS[1], reason="not worse", prelabel=False, now=NOW)
+    assert read_project_page(services, 1).can_roll_back == has_served
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_version_that_was_turned_down_is_not_offered(services: Services, verdict: Verdict) -> None:
+    add_project(services.database, 1)
+    store_version(services.database, 1, 2, VERSIONS[1], parent=None)
+    store_version(services.database, 1, 3, VERSIONS[0], parent=None, verdict=verdict)
+    offered = VERSIONS[1] if verdict == Verdict.REJECT else VERSIONS[0]
+    assert read_project_page(services, 1).promotable == offered
+
+
+def test_project_without_versions_says_why_none_was_trained(services: Services) -> None:
+    add_project(services.database, 1)
+    why = "Runs begin only when asked for (RETRAIN_AUTO is false)."
+    with services.database.write() as session:
+        store_decision(session, 1, Decision(False, why), now=NOW)
+    page = read_project_page(services, 1)
+    for key in ("versions-list", "runs-list", "quality-test"):
+        assert why in find_chart(page.charts, key).empty
 
 
 @pytest.mark.parametrize(
@@ -130,14 +189,14 @@ def test_keys_of_charts_are_all_different(services: Services) -> None:
     page = read_project_page(services, 1)
     keys = [chart.key for section in page.sections for chart in section.charts]
     assert len(keys) == len(set(keys)) > 10
-    assert find_chart(page, keys[3]).key == keys[3]
+    assert find_chart(page.charts, keys[3]).key == keys[3]
 
 
 def test_chart_that_is_not_there_is_told_with_those_that_are(services: Services) -> None:
     store_dashboard_project(services)
     page = read_project_page(services, 1)
     with pytest.raises(NotFound, match=page.sections[0].charts[0].key):
-        find_chart(page, "pie")
+        find_chart(page.charts, "pie")
 
 
 def test_unknown_project_has_no_page(services: Services) -> None:

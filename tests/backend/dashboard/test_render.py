@@ -1,5 +1,6 @@
 """How figures, times and tables are written on pages, and what a page may hold."""
 
+import re
 from datetime import UTC, date, timedelta, timezone
 from typing import Any
 
@@ -157,6 +158,24 @@ def test_table_may_be_cut_short(renderer: Renderer) -> None:
     rows = tuple((f"row {number}",) for number in range(9))
     html = macro(renderer, "macros.table(table, most=5)", table=table(*rows))
     assert "row 4" in html and "row 5" not in html
+
+
+def test_first_cell_names_its_row(renderer: Renderer) -> None:
+    html = macro(renderer, "macros.table(table)", table=table(("v1", 0.5), ("v2", 0.6)))
+    assert re.findall(r'<th scope="row">(\w+)</th>', html) == ["v1", "v2"]
+    assert re.findall(r'<td class="number">([\d.]+)</td>', html) == ["0.50", "0.60"]
+
+
+def test_row_is_named_by_a_link_of_its_own(renderer: Renderer) -> None:
+    html = macro(renderer, "macros.table(table)", table=table((7, 0.5), links={0: "/task/7"}))
+    assert '<th scope="row" class="number"><a href="/task/7">7</a></th>' in html
+
+
+def test_what_folds_out_a_table_says_of_which_chart(renderer: Renderer) -> None:
+    html = macro(renderer, "macros.chart(chart)", chart=chart())
+    summary = re.search(r"<summary>(.*?)</summary>", html)
+    assert summary and re.sub("<[^>]+>", "", summary.group(1)) == "Table of F1 by version"
+    assert 'role="region"' not in html
 
 
 def test_file_keeps_links_to_other_servers_alone(renderer: Renderer) -> None:

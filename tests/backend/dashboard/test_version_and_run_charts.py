@@ -1,11 +1,15 @@
 from dataclasses import replace
 
+import pytest
+
 from backend.dashboard.charts.runs import run_charts, runs_section
+from backend.dashboard.charts.scores import scores_chart
 from backend.dashboard.charts.versions import version_charts, versions_section
 from backend.dashboard.entities import Chart, Links
+from backend.dashboard.verdicts import verdict_badge
 from backend.registry.entities import ListedVersion
 from backend.stats.intervals import Estimate
-from backend.training.entities import EpochMetrics, Phase, RunState, VersionState
+from backend.training.entities import EpochMetrics, Phase, RunState, Verdict, VersionState
 from tests.backend.dashboard.charted import column, estimates, named
 from tests.backend.dashboard.reports import (
     epoch_metrics,
@@ -33,14 +37,35 @@ def test_versions_are_listed_with_figures_state_and_verdict() -> None:
     links = Links(version=lambda version: f"/{version}")
     table = versions_section([champion, listed_version(1)], 1, links).charts[0].table
     assert column(table, "Version") == ["v2", "v1"]
-    assert column(table, "State") == ["champion", "archived"]
+    assert column(table, "State") == ["in service", "was in service"]
     assert column(table, "Images") == [200, 100]
     assert column(table, "F1")[0] == COMPARISON.challenger.f1
     assert column(table, "From") == ["v1", None]
-    assert column(table, "Verdict") == ["promote", "promote"]
+    assert column(table, "Verdict") == ["good enough for service"] * 2
     assert column(table, "Why") == ["Not worse. No class fell."] * 2
     assert column(table, "Weights") == ["kept", "deleted"]
     assert table.links == {0: f"/{version_name(2)}", 1: f"/{version_name(1)}"}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_tables_say_a_verdict_in_the_words_of_its_badge(verdict: Verdict) -> None:
+    words, _ = verdict_badge(verdict)
+    judged = replace(SECOND, verdict=verdict)
+    versions = versions_section([judged], 1, Links()).charts[0].table
+    runs = runs_section([training_run(1, verdict=verdict)], 1, Links()).charts[0].table
+    scores = scores_chart([judged], 1, Links()).table
+    assert [column(table, "Verdict") for table in (versions, runs, scores)] == [[words]] * 3
+
+
+@pytest.mark.parametrize("decision", ["", "Runs begin only when asked for (RETRAIN_AUTO is false)."])
+def test_nothing_is_promised_where_nothing_was_trained(decision: str) -> None:
+    empty = [
+        versions_section([], 1, Links(), decision).charts[0].empty,
+        runs_section([], 1, Links(), decision).charts[0].empty,
+        scores_chart([], 1, Links(), decision).empty,
+    ]
+    assert all(decision in words and "by itself" not in words for words in empty)
+    assert all(words.endswith("To begin now: python -m backend train --project 1") for words in empty)
 
 
 def test_version_is_beside_the_champion_in_each_figure() -> None:
@@ -108,7 +133,7 @@ def test_runs_are_listed_with_what_came_of_them() -> None:
     assert column(table, "Epochs") == [12, 12]
     assert column(table, "of at most") == [50, 50]
     assert column(table, "Version") == [None, "v1"]
-    assert column(table, "Verdict") == [None, "promote"]
+    assert column(table, "Verdict") == [None, "good enough for service"]
     assert column(table, "Why this verdict") == ["No image could be read.", "Not worse."]
     assert table.links == {0: "/runs/run2", 1: "/runs/run1"}
 

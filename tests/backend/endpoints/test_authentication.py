@@ -125,3 +125,25 @@ def test_refused_webhook_is_not_stored(make_client: MakeClient) -> None:
     client.post("/webhook", json=EVENT)
     stored = client.post("/webhook", json=EVENT, headers={"X-Webhook-Secret": SECRET})
     assert stored.json == {"status": "stored"}
+
+
+@pytest.mark.parametrize("host", ["evil.example:9090", "localhost.evil.example", "192.0.2.7:9090", "[", ""])
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_without_a_password_a_foreign_name_for_this_machine_is_forbidden(
+    client: FlaskClient, method: str, path: str, host: str
+) -> None:
+    # A page may have its own name lead here, and then counts as one of ours in a browser.
+    same_site = {"Host": host, "Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"}
+    answer = client.open(path, method=method, json=EVENT, headers=same_site)
+    assert answer.status_code == 403 and "localhost" in answer.json["message"]
+
+
+@pytest.mark.parametrize("host", ["localhost:9090", "127.0.0.1:9090", "[::1]:9090", "backend.lan:9090"])
+def test_without_a_password_own_names_are_answered(make_client: MakeClient, host: str) -> None:
+    client = make_client(backend_url="http://backend.lan:9090")
+    assert client.get("/versions", headers={"Host": host}).status_code == 200
+
+
+def test_with_a_password_any_name_is_answered(make_client: MakeClient) -> None:
+    headers = {**basic(USER, PASSWORD), "Host": "backend.example"}
+    assert make_client(**PASSWORD_SETTINGS).get("/versions", headers=headers).status_code == 200

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from backend.review.table import BYTE_ORDER_MARK
 from backend.services import Services
 from backend.store.projects import store_project
 from backend.store.stored_reports import store_report
@@ -70,6 +71,11 @@ def test_project_offers_actions(project: FlaskClient, action: str) -> None:
     assert f'href="{HOME}/{action}"' in project.get(HOME).text
 
 
+def test_project_that_has_one_model_alone_offers_no_way_back(services: Services, client: FlaskClient) -> None:
+    store_project(services.database, 3, label_config="<View/>", model_version=VERSIONS[2], now=NOW)
+    assert "/rollback" not in client.get("/dashboard/projects/3").text
+
+
 def test_each_part_that_advice_is_about_is_on_the_page(project: FlaskClient) -> None:
     page = project.get(HOME).text
     anchors = set(re.findall(r'href="#([\w-]+)"', page))
@@ -99,6 +105,7 @@ def test_every_csv_that_a_page_names_is_there(project: FlaskClient) -> None:
         answer = project.get(address)
         assert (answer.status_code, answer.mimetype) == (200, "text/csv"), address
         assert len(list(csv.reader(io.StringIO(answer.text)))) > 1, address
+        assert answer.text.startswith(BYTE_ORDER_MARK)  # or Excel reads "Müller" wrong
 
 
 def test_csv_is_saved_under_a_name_of_its_own(project: FlaskClient) -> None:

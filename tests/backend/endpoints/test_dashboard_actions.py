@@ -1,6 +1,8 @@
 """Each action of the page: it asks, does it, says what came of it, and is written down with who and when."""
 
-from base64 import b64encode
+import base64
+import html
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.labelstudio.client import LabelStudioClient
+from backend.labelstudio.task_lists import annotator_titles
+from backend.registry.move import move_champion
 from backend.report.build import current_report
 from backend.services import Services
 from backend.stats.label_errors import ErrorKind
@@ -15,10 +19,11 @@ from backend.store.alerts import get_alert, list_alerts, resolve_alert
 from backend.store.audit import AuditEntry, list_audit
 from backend.store.jobs import active_job
 from backend.store.runs import active_run, ask_to_cancel_run, get_run
+from backend.store.stored_reports import store_report
 from backend.store.training_requests import is_training_asked
 from backend.store.versions import champion_of
 from tests.backend.dashboard.makers import PROJECT, store_dashboard_project
-from tests.backend.endpoints.page_forms import answer, message_of
+from tests.backend.endpoints.page_forms import answer, hidden_of, link_of_message, message_of
 from tests.backend.makers import MakeClient
 from tests.backend.registry.makers import store_version
 from tests.backend.report.makers import NOW, VERSIONS
@@ -76,15 +81,14 @@ def test_training_is_asked_for(client: FlaskClient, services: Services) -> None:
     run = active_run(services.database, PROJECT)
     assert run is not None and run.id in client.get(f"{HOME}/train").text
     done = answer(client, f"{HOME}/train")
-    assert (done.status_code, done.location) == (303, f"{HOME}#runs")
+    assert (done.status_code, done.location) == (303, f"{HOME}#message")
     with services.database.read() as session:
         assert is_training_asked(session, PROJECT)
     assert newest(services).action == "train" and newest(services).is_done
 
 
 def test_model_of_the_settings_is_promoted(client: FlaskClient, services: Services) -> None:
-    done = answer(client, f"{HOME}/promote?version=settings", reason="it drifts")
-    assert done.location == f"{HOME}#versions"
+    answer(client, f"{HOME}/promote?version=settings", reason="it drifts")
     assert champion_of(services.database, PROJECT) is None
     entry = newest(services)
     assert (entry.action, entry.who, entry.is_done) == ("promote", "this machine", True)
@@ -120,10 +124,76 @@ def test_rollback_names_what_it_goes_back_to(client: FlaskClient, services: Serv
     assert (newest(services).action, newest(services).is_done) == ("rollback", True)
 
 
+@pytest.mark.parametrize("action", ["rollback", "promote?version=settings"])
+def test_answer_to_a_question_of_before_the_model_changed_does_nothing(
+    client: FlaskClient, services: Services, action: str
+) -> None:
+    seen = hidden_of(client.get(f"{HOME}/{action}"))
+    with services.database.write() as session:
+        move_champion(session, PROJECT, VERSIONS[1], reason="", prelabel=False, now=NOW)
+        move_champion(session, PROJECT, VERSIONS[0], reason="", prelabel=False, now=NOW)
+    refused = client.post(f"{HOME}/{action}", data=seen)
+    assert refused.status_code == 400
+    assert f"nothing was done. In service now: {VERSIONS[0]}." in message_of(refused)
+    assert hidden_of(refused)["state"] != seen["state"]
+    serving = champion_of(services.database, PROJECT)
+    assert serving is not None and serving.version == VERSIONS[0]
+    assert not newest(services).is_done
+
+
+def test_form_sent_twice_goes_back_once(client: FlaskClient, services: Services, tiny_weights: Path) -> None:
+    end_active_run(services)
+    made = store_version(services.database, services.artifacts, PROJECT, tiny_weights)
+    with services.database.write() as session:
+        move_champion(session, PROJECT, None, reason="", prelabel=False, now=NOW)
+        move_champion(session, PROJECT, made.version, reason="", prelabel=False, now=NOW)
+        move_champion(session, PROJECT, VERSIONS[1], reason="", prelabel=False, now=NOW)
+    fields = hidden_of(client.get(f"{HOME}/rollback"))
+    sent = [client.post(f"{HOME}/rollback", data=fields).status_code for _ in range(2)]
+    serving = champion_of(services.database, PROJECT)
+    assert sent == [303, 400]
+    assert serving is not None and serving.version == made.version
+
+
+def test_form_of_a_promotion_sent_twice_says_that_it_serves(client: FlaskClient, services: Services) -> None:
+    fields = hidden_of(client.get(f"{HOME}/promote?version=settings"))
+    sent = [client.post(f"{HOME}/promote?version=settings", data=fields) for _ in range(2)]
+    assert [each.status_code for each in sent] == [303, 303]
+    assert newest(services).detail == "The model of the settings is in service already."
+
+
+@pytest.mark.parametrize("state", ["", "x", "-1", "1" * 400, "²"])
+def test_form_that_names_no_state_does_nothing(client: FlaskClient, services: Services, state: str) -> None:
+    assert answer(client, f"{HOME}/rollback", state=state).status_code == 400
+    assert champion_of(services.database, PROJECT) is not None
+
+
+def test_line_about_what_was_done_is_led_to_and_leads_on(client: FlaskClient) -> None:
+    done = answer(client, f"{HOME}/train")
+    told = client.get(done.location)
+    assert 'id="message" tabindex="-1" role="status"' in told.text
+    assert message_of(told).startswith("A training run was asked for.")
+    section = link_of_message(told)
+    assert section == "#runs" and f'id="{section[1:]}"' in told.text
+
+
+def test_line_about_what_failed_is_told_at_once(client: FlaskClient) -> None:
+    failed = answer(client, f"{HOME}/promote?version={VERSIONS[1]}")
+    assert 'id="message" tabindex="-1" role="alert"' in failed.text
+
+
+def test_line_is_escaped_and_its_link_leads_nowhere_else(client: FlaskClient) -> None:
+    written = base64.urlsafe_b64encode(b'x" onclick="alert(1)\n<b>bold</b>').decode()
+    client.set_cookie("notice", written, path="/dashboard")
+    told = client.get(HOME)
+    assert message_of(told) == "<b>bold</b>" and "&lt;b&gt;bold" in told.text and "onclick" not in told.text
+
+
 def test_nothing_to_go_back_to_is_said_before_it_is_asked(client: FlaskClient) -> None:
     answer(client, f"{HOME}/rollback")
     refused = client.get(f"{HOME}/rollback")
     assert refused.status_code == 404 and "nothing to go back to" in refused.text
+    assert "In service now: the model of the settings" in refused.text
 
 
 @pytest.mark.parametrize("only_unlabelled", [True, False])
@@ -137,10 +207,10 @@ def test_prelabelling_begins(client: FlaskClient, services: Services, only_unlab
 
 def test_alert_is_acknowledged_by_who_has_proved_a_name(make_client: MakeClient, services: Services) -> None:
     client = make_client(basic_auth_user="ada", basic_auth_pass="secret")
-    password = {"Authorization": "Basic " + b64encode(b"ada:secret").decode()}
+    password = {"Authorization": "Basic " + base64.b64encode(b"ada:secret").decode()}
     (alert,) = list_alerts(services.database)
     done = answer(client, f"{HOME}/alerts/{alert.id}/acknowledge", headers=password)
-    assert done.location == f"{HOME}#alerts"
+    assert done.location == f"{HOME}#message"
     assert get_alert(services.database, alert.id).acknowledged_by == "ada"
     entry = newest(services)
     assert (entry.who, entry.address, entry.action) == ("ada", "127.0.0.1", "acknowledge")
@@ -168,10 +238,11 @@ def test_run_is_cancelled(client: FlaskClient, services: Services) -> None:
     run = active_run(services.database, PROJECT)
     assert run is not None
     done = answer(client, f"/dashboard/runs/{run.id}/cancel")
-    assert done.location == f"/dashboard/runs/{run.id}"
+    assert done.location == f"/dashboard/runs/{run.id}#message"
     after = get_run(services.database, run.id)
     assert after.is_cancel_asked or after.finished_at
-    assert message_of(client.get(done.location)).startswith(f"Run {run.id} is ")
+    told = client.get(done.location)
+    assert message_of(told).startswith(f"Run {run.id} is ") and link_of_message(told) is None
     assert message_of(client.get(done.location)) == ""
     assert newest(services).action == "cancel-run"
 
@@ -182,20 +253,55 @@ def test_run_that_has_ended_cannot_be_cancelled(client: FlaskClient, services: S
 
 
 def test_tabs_of_the_next_tasks_are_made(client: FlaskClient, services: Services, tabs: Tabs) -> None:
-    assert answer(client, f"{HOME}/tabs/next-tasks").location == f"{HOME}#next-tasks"
+    assert answer(client, f"{HOME}/tabs/next-tasks").status_code == 303
     report = current_report(services, PROJECT)
     assert tabs == [("next", [task.task_id for task in report.next_tasks.tasks])]
     assert 'the tabs "Next to label", "Ada: next to label"' in newest(services).detail
 
 
 @pytest.mark.parametrize(
-    ("query", "tasks"), [("", [100, 101, 102, 103]), (f"?kind={ErrorKind.EXTRA.value}", [102])]
+    ("query", "title", "tasks"),
+    [
+        pytest.param("", "Suspected label errors", [100, 101, 102, 103], id="all"),
+        pytest.param(
+            f"?kind={ErrorKind.EXTRA.value}", "Suspected label errors: extra label", [102], id="one kind"
+        ),
+    ],
 )
 def test_tab_of_suspected_errors_is_made(
-    client: FlaskClient, tabs: Tabs, query: str, tasks: list[int]
+    client: FlaskClient, tabs: Tabs, query: str, title: str, tasks: list[int]
 ) -> None:
-    assert answer(client, f"{HOME}/tabs/label-errors{query}").status_code == 303
-    assert tabs == [("Suspected label errors", tasks)]
+    address = f"{HOME}/tabs/label-errors{query}"
+    assert f'"{title}"' in html.unescape(client.get(address).text)
+    assert answer(client, address).status_code == 303
+    assert tabs == [(title, tasks)]
+
+
+def test_question_names_the_annotators_tabs_and_that_it_takes_a_while(
+    client: FlaskClient, services: Services
+) -> None:
+    question = html.unescape(client.get(f"{HOME}/tabs/next-tasks").text)
+    for title in annotator_titles(current_report(services, PROJECT).names):
+        assert f'"{title}"' in question
+    for words in ("replaced", "deleted", "some seconds"):
+        assert words in question
+
+
+@pytest.mark.parametrize(
+    ("people", "words"),
+    [
+        pytest.param(1, "Where several people have annotated", id="one annotator"),
+        pytest.param(9, '"P5: next to label", and 3 more.', id="many annotators"),
+    ],
+)
+def test_question_names_no_more_tabs_than_people_read(
+    client: FlaskClient, services: Services, people: int, words: str
+) -> None:
+    report = current_report(services, PROJECT)
+    names = {number: f"P{number}" for number in range(people)}
+    newer = replace(report, names=names, made_at=NOW + timedelta(days=1))
+    store_report(services.database, newer, basis="", seconds=0)
+    assert words in html.unescape(client.get(f"{HOME}/tabs/next-tasks").text)
 
 
 def test_label_studio_out_of_reach_is_said(client: FlaskClient, services: Services) -> None:

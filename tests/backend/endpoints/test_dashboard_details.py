@@ -2,18 +2,22 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from backend.report.build import current_report
+from backend.review.table import BYTE_ORDER_MARK
 from backend.services import Services
-from backend.store.runs import active_run, list_runs, store_epoch
+from backend.store.runs import active_run, ask_to_cancel_run, list_runs, store_epoch
 from backend.store.stored_reports import store_report
+from backend.store.training_tables import SqlPromotion
 from backend.training.entities import EpochMetrics, SavedCheckpoint
-from tests.backend.dashboard.makers import PROJECT, store_dashboard_project
+from tests.backend.dashboard.makers import PROJECT, store_dashboard_project, store_version
 from tests.backend.makers import MakeClient
 from tests.backend.report.makers import NOW, VERSIONS
 
@@ -48,8 +52,9 @@ def finish_epoch(services: Services, run_id: str, number: int) -> None:
 
 def test_version_is_shown_with_verdict_lineage_and_service(client: FlaskClient) -> None:
     page = client.get(f"{HOME}/versions/{CHAMPION}").text
-    for words in ("in service", "good enough for service", "0.10 (0.05 to 0.15) above", "180", "not worse"):
+    for words in ("in service", "good enough for service", "0.10 (0.05 to 0.15) above", "not worse"):
         assert words in page
+    assert '<span class="figure">150</span> images' in page and "of 180, 12 to stop in time" in page
     assert f'href="{HOME}/versions/{OLD}"' in page
     assert f'href="{HOME}/rollback"' in page and "/promote" not in page
 
@@ -57,6 +62,24 @@ def test_version_is_shown_with_verdict_lineage_and_service(client: FlaskClient) 
 def test_other_version_can_be_promoted(client: FlaskClient) -> None:
     page = client.get(f"{HOME}/versions/{OLD}").text
     assert f'href="{HOME}/promote?version={OLD}"' in page and "/rollback" not in page
+
+
+def test_base_that_nobody_has_corrected_is_named_without_a_link(
+    client: FlaskClient, services: Services
+) -> None:
+    store_version(services.database, PROJECT, 4, "project-1-v4-d4d4d4d4", parent="yolo11s-1b1b1b1b")
+    page = client.get(f"{HOME}/versions/project-1-v4-d4d4d4d4").text
+    assert "<li>from yolo11s-1b1b1b1b</li>" in page and "not yet in service" in page
+
+
+@pytest.mark.parametrize("has_served", [True, False])
+def test_model_in_service_can_be_taken_back_where_another_served_before(
+    client: FlaskClient, services: Services, has_served: bool
+) -> None:
+    if not has_served:
+        with services.database.write() as session:
+            session.execute(delete(SqlPromotion))
+    assert (f'href="{HOME}/rollback"' in client.get(f"{HOME}/versions/{CHAMPION}").text) == has_served
 
 
 def test_weights_of_the_settings_have_a_page_of_what_people_corrected(client: FlaskClient) -> None:
@@ -85,12 +108,25 @@ def test_live_figures_follow_the_epochs(client: FlaskClient, services: Services,
     address = f"/dashboard/runs/{run_id}/live"
     before = client.get(address).json
     assert (before["is_over"], before["epoch"], before["charts"]) == (False, 12, {})
+    assert f'data-mark="{before["mark"]}"' in client.get(f"/dashboard/runs/{run_id}").text
     finish_epoch(services, run_id, 13)
     news = client.get(f"{address}?epoch=12").json
     assert (news["epoch"], news["facts"]["Epochs"]) == (13, "13 of at most 30")
     assert news["progress"] == pytest.approx(13 / 30)
     losses = news["charts"]["run-losses"]
     assert losses["data"][0]["x"] == [13] and losses["rows"] == [["13", "0.0769"]]
+
+
+def test_page_of_a_run_that_is_cancelled_says_so_instead_of_being_followed(
+    client: FlaskClient, services: Services, run_id: str
+) -> None:
+    address = f"/dashboard/runs/{run_id}"
+    followed, mark = client.get(address).text, client.get(f"{address}/live").json["mark"]
+    assert 'data-followed="This page follows the run.">Load this page again' in followed
+    ask_to_cancel_run(services.database, run_id, now=NOW)
+    page = client.get(address).text
+    assert ">It is being cancelled.</p>" in page and "data-followed" not in page
+    assert client.get(f"{address}/live").json["mark"] != mark
 
 
 def test_charts_without_a_new_epoch_are_left_out(
@@ -141,6 +177,28 @@ def test_part_of_the_errors_can_be_asked_for(client: FlaskClient, query: str, ta
     assert [task for task in range(100, 104) if f"/tasks/{task}/" in page] == tasks
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        pytest.param("?annotator=5", "None by this person.", id="person"),
+        pytest.param(
+            "?kind=loose box&annotator=5", "None of this kind by this person.", id="kind and person"
+        ),
+    ],
+)
+def test_empty_list_says_of_what_there_is_none(client: FlaskClient, query: str, words: str) -> None:
+    page = client.get(f"{HOME}/label-errors{query}").text
+    assert words in page and 'Missing label <span class="faint">0</span>' in page
+
+
+def test_picture_is_no_second_link_for_who_cannot_see_it(client: FlaskClient) -> None:
+    page = client.get(f"{HOME}/label-errors").text
+    pictures = re.findall(r'<a class="picture"[^>]*>', page)
+    assert len(pictures) == 4
+    assert all('aria-hidden="true"' in link and 'tabindex="-1"' in link for link in pictures)
+    assert re.findall(r'<img[^>]* alt="([^"]*)"', page) == [""] * 4
+
+
 @pytest.mark.parametrize("query", ["?kind=odd", "?page=x", "?kin=extra label"])
 def test_bad_parameter_is_refused(client: FlaskClient, query: str) -> None:
     assert client.get(f"{HOME}/label-errors{query}").status_code == 400
@@ -162,6 +220,7 @@ def test_each_chart_has_its_table_as_a_file(
     assert (answer.status_code, answer.mimetype) == (200, "text/csv")
     assert "attachment" in answer.headers["Content-Disposition"]
     assert len(list(csv.reader(io.StringIO(answer.text)))) > 1
+    assert answer.text.startswith(BYTE_ORDER_MARK)
 
 
 @pytest.mark.parametrize(

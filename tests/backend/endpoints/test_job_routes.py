@@ -16,6 +16,7 @@ from backend.store.job_tasks import add_tasks, mark_tasks, queued_tasks, store_j
 from backend.store.jobs import claim_job
 from tests.backend.label_configs import BOXES, NO_COMMON_LABEL
 from tests.backend.makers import MakeServices, MakeSettings
+from tests.backend.tallies import know_project
 
 
 def start(client: FlaskClient, status: int = 202, **options: Any) -> dict[str, Any]:
@@ -195,7 +196,31 @@ def test_states_of_tasks_are_those_that_the_docs_name() -> None:
 
 
 def test_start_and_cancel_stand_in_the_audit_log(client: FlaskClient, services: Services) -> None:
+    know_project(services.database, 7)
     job = start(client)["id"]
     client.post(f"/jobs/{job}/cancel")
     entries = list_audit(services.database, 7)
     assert [(entry.action, entry.detail) for entry in entries] == [("cancel-job", job), ("prelabel", job)]
+
+
+def test_what_is_refused_is_written_down_for_projects_that_are_known_alone(
+    client: FlaskClient, services: Services
+) -> None:
+    know_project(services.database, 7)
+    for project_id in (7, 404):
+        refused = client.post(f"/projects/{project_id}/prelabel", json={"retry_failed": True})
+        assert refused.status_code == 404
+    assert [(entry.project_id, entry.is_done) for entry in list_audit(services.database)] == [(7, False)]
+
+
+def test_job_of_a_project_that_has_not_called_yet_is_written_down(
+    client: FlaskClient, services: Services
+) -> None:
+    job = start(client)["id"]
+    assert [(entry.detail, entry.is_done) for entry in list_audit(services.database)] == [(job, True)]
+
+
+def test_number_that_no_project_has_is_not_found(client: FlaskClient, services: Services) -> None:
+    answer = client.post(f"/projects/{10**30}/prelabel")
+    assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+    assert list_audit(services.database) == []

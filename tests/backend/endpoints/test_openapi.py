@@ -106,3 +106,22 @@ def test_unknown_part_is_refused_with_those_there_are(client: FlaskClient, servi
     answer = client.get(f"/projects/{PROJECT}/report/nothing")
     assert answer.status_code == 404
     assert "agreement" in answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        ("/projects/{project_id}/prelabel", "post", {"200", "202"}),
+        ("/webhook", "post", {"200", "201"}),
+        ("/ready", "get", {"200", "503"}),
+    ],
+)
+def test_each_status_of_a_good_answer_is_described(
+    described: dict[str, Any], path: str, method: str, statuses: set[str]
+) -> None:
+    assert set(described["paths"][path][method]["responses"]) == {*statuses, "default"}
+
+
+def test_table_of_reviews_is_described_as_csv_too(described: dict[str, Any]) -> None:
+    answer = described["paths"]["/projects/{project_id}/reviews"]["get"]["responses"]["200"]
+    assert set(answer["content"]) == {"application/json", "text/csv"}

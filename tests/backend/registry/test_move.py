@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -133,10 +134,38 @@ def test_two_who_roll_back_at_once_take_one_step(
     seen = dict(alias_moves(database))
     assert back(database, artifacts) == first.version
     monkeypatch.setattr("backend.registry.move.alias_moves", lambda _: seen)
-    with pytest.raises(BadRequest, match="Somebody else"):
+    with pytest.raises(BadRequest, match="Somebody changed"):
         back(database, artifacts)
     champion = champion_of(database, PROJECT)
     assert champion is not None and champion.version == first.version
+
+
+def test_move_is_refused_once_the_champion_was_moved_since_it_was_decided(
+    database: Database, artifacts: ArtifactStore, make_versions: MakeVersions
+) -> None:
+    first, second = make_versions(2)
+    for each in (first, second, first, second):
+        move(database, each.version)
+    how: dict[str, Any] = {"reason": "", "prelabel": False, "now": NOW}
+    for old in (0, 3, 5):
+        with pytest.raises(BadRequest, match=f"nothing was done. In service now: {second.version}"):
+            rollback(database, artifacts, PROJECT, expected=old, **how)
+        with pytest.raises(BadRequest, match="nothing was done"):
+            promote(database, artifacts, PROJECT, first.version, expected=old, **how)
+        with pytest.raises(BadRequest, match="nothing was done"):
+            promote(database, artifacts, PROJECT, None, expected=old, **how)
+    assert alias_moves(database) == {PROJECT: (second.version, 4)}
+    assert promote(database, artifacts, PROJECT, None, expected=4, **how)
+    assert rollback(database, artifacts, PROJECT, expected=5, **how) == second.version
+
+
+def test_what_serves_already_is_promoted_whatever_was_expected(
+    database: Database, artifacts: ArtifactStore, make_versions: MakeVersions
+) -> None:
+    [first] = make_versions(1)
+    how: dict[str, Any] = {"reason": "", "prelabel": False, "now": NOW}
+    assert promote(database, artifacts, PROJECT, first.version, expected=0, **how)
+    assert not promote(database, artifacts, PROJECT, first.version, expected=0, **how)
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged"])

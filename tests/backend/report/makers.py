@@ -117,6 +117,7 @@ def _annotator(person: int, place: int) -> AnnotatorFigures:
         corrected=figures_of(_sums(place, False), tasks=20),
         blind=figures_of(_sums(0, True), tasks=2),
         warning="Leaves 98 % of what is shown as it is." if place == 2 else None,
+        has_evidence=False,
         weeks=tuple(
             AnnotatorWeek(date(2026, 1, 5) + timedelta(weeks=week), 16, 40.0 - week, untouched)
             for week in range(12)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import select
 
 from backend.errors import NotFound
 from backend.report.build import make_report
@@ -29,12 +29,10 @@ def served(make_services: MakeServices, make_settings: MakeSettings, redis_addre
 
 
 def age(services: Services, *, minutes: float, seconds: float) -> None:
-    """Let the report be as old, and have taken as long, as said; its basis is another one by now."""
-    report = read_report(services.database, PROJECT) or makers.make_report(PROJECT)
-    made_at = report.made_at - timedelta(minutes=minutes)
+    """Let all reports be so much older, and have taken so long."""
     with services.database.write() as session:
-        session.execute(delete(SqlStoredReport))
-    store_report(services.database, replace(report, made_at=made_at), basis="old", seconds=seconds)
+        for row in session.scalars(select(SqlStoredReport)):
+            row.made_at, row.seconds = row.made_at - timedelta(minutes=minutes), seconds
 
 
 def test_project_without_a_report_gets_one(served: Services) -> None:
@@ -43,6 +41,7 @@ def test_project_without_a_report_gets_one(served: Services) -> None:
 
 def test_report_is_queued_only_where_something_changed(served: Services) -> None:
     make_report(served, PROJECT)
+    age(served, minutes=1, seconds=0.1)
     assert queue_old_reports(served) == []
     store_tallies(served.database, 1, {"cat": Tally(kept=3)})
     assert queue_old_reports(served) == [PROJECT]
@@ -50,6 +49,7 @@ def test_report_is_queued_only_where_something_changed(served: Services) -> None
 
 def test_report_that_took_long_is_not_made_again_at_once(served: Services) -> None:
     make_report(served, PROJECT)
+    store_tallies(served.database, 1, {"cat": Tally(kept=3)})
     age(served, minutes=1, seconds=60)
     assert queue_old_reports(served) == []
     age(served, minutes=30, seconds=60)
@@ -78,6 +78,7 @@ def test_project_with_a_bad_setting_harms_no_other(served: Services) -> None:
     know_project(served.database, 8)
     make_report(served, PROJECT)
     make_report(served, 8)
+    age(served, minutes=1, seconds=0.1)
     set_project_settings(served.database, 8, {"TARGET_F1": 0.5}, served.settings)
     with served.database.write() as session:
         session.get_one(SqlProjectSetting, (8, "target_f1")).value = 7

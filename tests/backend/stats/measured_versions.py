@@ -20,7 +20,7 @@ CONTROLS = ("label",)
 
 
 def counts(train: int, **changes: Any) -> SnapshotCounts:
-    """Return what a snapshot holds of which so many images are for training, an eighth of that to val and test."""
+    """Return what a snapshot holds with so many images to train on; one of ten is in val, one in test."""
     held = min(train // 8, MOST_HELD_OUT)
     given: dict[str, Any] = {
         "images": train + 2 * held,

@@ -158,12 +158,33 @@ def test_few_annotations_speak_for_nothing() -> None:
     assert warning_of(work(5, **few), work(6, **CAREFUL)) is None
 
 
+def test_without_any_blind_task_it_cannot_be_told_and_says_what_helps() -> None:
+    unknown = {**ACCEPTING, "blind": NOBODY}
+    warning = warning_of(work(5, **unknown), work(6, **{**CAREFUL, "blind": NOBODY}))
+    assert warning is not None and "cannot be told" in warning and "probably" not in warning
+    assert "nobody has had one. Set BLIND_FRACTION" in warning
+
+
 @pytest.mark.parametrize("blind", [0, FEWEST_BLIND - 1])
-def test_without_blind_tasks_it_cannot_be_told_and_says_what_helps(blind: int) -> None:
-    unknown = {**ACCEPTING, "blind": model_found(blind, of_ten=0)}
-    warning = warning_of(work(5, **unknown), work(6, **CAREFUL))
-    assert warning is not None and "cannot be told" in warning and "BLIND_FRACTION" in warning
-    assert f"there are {blind}." in warning and "probably" not in warning
+def test_where_blind_tasks_come_but_are_few_it_says_how_many_there_are(blind: int) -> None:
+    few = {**ACCEPTING, "blind": model_found(blind, of_ten=0)}
+    warning = warning_of(work(5, **few), work(6, **CAREFUL))
+    assert warning is not None and "cannot be told" in warning and "BLIND_FRACTION" not in warning
+    assert f"so far this person has had {blind} of the {FEWEST_BLIND} blind tasks" in warning
+
+
+def test_who_marks_nothing_on_blind_tasks_is_not_said_to_accept_what_is_shown() -> None:
+    empty = figures_of(Sums(annotations=9), tasks=9)
+    found, _ = assess(work(5, **{**ACCEPTING, "blind": empty}), work(6, **CAREFUL))
+    assert found.warning is not None and "cannot be told" in found.warning and not found.has_evidence
+    assert "has marked nothing on their 9 blind tasks" in found.warning
+
+
+def test_blind_tasks_that_bear_a_warning_out_are_evidence() -> None:
+    evidence = [
+        each.has_evidence for each in assess(work(5, **ACCEPTING), work(6, **CAREFUL), work(7, **CAREFUL))
+    ]
+    assert evidence == [True, False, False]
 
 
 def test_without_warning_the_field_is_none() -> None:

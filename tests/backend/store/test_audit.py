@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from backend.dashboard.list_actions import ACKNOWLEDGE, RENEW, TAB_OF_ERRORS, TAB_OF_NEXT
+from backend.dashboard.model_actions import CANCEL_RUN, PRELABEL, PROMOTE, ROLL_BACK, TRAIN_NOW
 from backend.store.audit import add_audit, list_audit
 from backend.store.database import Database
 
@@ -28,6 +30,37 @@ def test_entry_says_who_did_what_from_where_and_when(database: Database) -> None
     (entry,) = list_audit(database, 7)
     assert (entry.project_id, entry.who, entry.address, entry.at) == (7, "ada", "192.0.2.7", NOW)
     assert (entry.action, entry.detail, entry.is_done) == ("promote", "v3", True)
+
+
+@pytest.mark.parametrize(
+    ("action", "is_done", "words"),
+    [
+        pytest.param("cancel-run", True, "Cancelled a training run", id="done"),
+        pytest.param("rollback", False, "Tried to go back to the model before", id="refused"),
+        pytest.param("own-tool", True, "own-tool", id="of another program"),
+    ],
+)
+def test_act_is_said_in_words(database: Database, action: str, is_done: bool, words: str) -> None:
+    add(database, 7, action=action, is_done=is_done)
+    assert list_audit(database, 7)[0].words == words
+
+
+def test_each_act_of_page_and_routes_has_its_words(database: Database) -> None:
+    page = (
+        TRAIN_NOW,
+        CANCEL_RUN,
+        PROMOTE,
+        ROLL_BACK,
+        PRELABEL,
+        ACKNOWLEDGE,
+        RENEW,
+        TAB_OF_NEXT,
+        TAB_OF_ERRORS,
+    )
+    names = {*(action.name for action in page), "cancel-job", "settings"}
+    for name in names:
+        add(database, 7, action=name)
+    assert not {entry.words for entry in list_audit(database, 7)} & names
 
 
 def test_latest_comes_first_and_no_more_than_asked_for(database: Database) -> None:
