@@ -10,7 +10,16 @@ from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.review.entities import Kind
-from backend.stats.quality import Cell, Confusion, QualityReport, Sums, VersionSums, assess, assess_weeks
+from backend.stats.quality import (
+    Cell,
+    Confusion,
+    QualityReport,
+    Sums,
+    VersionQuality,
+    VersionSums,
+    assess,
+    assess_weeks,
+)
 from backend.stats.tally_columns import ALL_LABELS, SUMS
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlCorrection, SqlTally
@@ -44,7 +53,13 @@ def read_quality(
         known = _read_sums(session, wanted)
         seen = _read_first_seen(session)
     versions = sorted(map(assess, known), key=lambda each: each.version)
-    versions.sort(key=lambda each: seen.get(each.version) or _midnight(each.first_week), reverse=True)
+
+    def began(quality: VersionQuality) -> datetime:
+        # A prediction of several models names them with "+" between, and is as new as the newest of them.
+        known = [seen[part] for part in quality.version.split("+") if part in seen]
+        return max(known, default=_midnight(quality.first_week))
+
+    versions.sort(key=began, reverse=True)
     return QualityReport(project_id, tuple(versions), assess_weeks(known))
 
 

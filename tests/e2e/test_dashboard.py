@@ -229,7 +229,7 @@ def test_a_reader_that_cannot_see_finds_its_way(open_site: OpenSite, path: str) 
     ]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
-    nameless = page.locator("main figure, main section, main [role=region], main svg[role=img]").evaluate_all(
+    nameless = page.locator("main figure, main section, main [role=group], main svg[role=img]").evaluate_all(
         """all => all.filter(each => !each.closest(".plot")).filter(each => {
             const by = each.getAttribute("aria-labelledby");
             const name = each.getAttribute("aria-label") || document.getElementById(by)?.textContent;
@@ -261,7 +261,7 @@ def test_words_stand_out_from_what_is_behind_them(open_site: OpenSite, look: str
 def test_report_as_a_file_needs_no_server(browser: Browser, services: Services, tmp_path: Path) -> None:
     store_dashboard_project(services)
     file = tmp_path / "report.html"
-    file.write_text(write_report(services, PROJECT), encoding="utf-8")
+    write_report(services, PROJECT, file)
     context = browser.new_context(offline=True)
     site = Site(context.new_page(), file.as_uri())
     asked: list[str] = []

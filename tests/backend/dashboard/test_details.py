@@ -25,8 +25,9 @@ from backend.stats.task_agreement import Rater, RaterKind
 from backend.store.database import Database
 from backend.store.runs import active_run, end_run
 from backend.store.stored_reports import store_report
+from backend.store.training_tables import SqlTrainedVersion
 from backend.training.entities import Phase, RunState, TrainingRun
-from tests.backend.dashboard.makers import PROJECT, store_dashboard_project, store_version
+from tests.backend.dashboard.makers import PROJECT, store_dashboard_project
 from tests.backend.dashboard.reports import training_run
 from tests.backend.report.makers import NOW, VERSIONS, make_report
 from tests.backend.tallies import know_project
@@ -78,9 +79,10 @@ def test_version_has_learnt_from_the_images_that_were_not_kept_out(project: Serv
     ],
 )
 def test_base_has_a_page_where_something_is_known_of_it(project: Services, base: str, has_page: bool) -> None:
-    third = "project-1-v4-d4d4d4d4"
-    store_version(project.database, PROJECT, 4, third, parent=base)
-    assert read_version_page(project, PROJECT, third).lineage == (Ancestor(base, has_page),)
+    with project.database.write() as session:
+        session.get_one(SqlTrainedVersion, OLD).parent = base
+    assert read_version_page(project, PROJECT, OLD).lineage == (Ancestor(base, has_page),)
+    assert read_version_page(project, PROJECT, CHAMPION).lineage[1:] == (Ancestor(base, has_page),)
 
 
 def test_version_before_it_can_be_promoted_and_has_no_parent(project: Services) -> None:

@@ -122,7 +122,7 @@ def test_trained_versions_have_the_scores_of_the_test_split() -> None:
     assert named(chart, "mAP50")["y"][-1] == score.map50
     assert named(chart, "F1")["y"][-1] == score.f1
     assert estimates(chart.table, "Gain") == [Estimate(0.02, -0.01, 0.05), None]
-    assert column(chart.table, "Verdict") == ["promote", "promote"]
+    assert column(chart.table, "Verdict") == ["good enough for service"] * 2
 
 
 def test_errors_are_those_of_the_newest_version_by_class_and_over_all() -> None:

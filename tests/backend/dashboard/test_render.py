@@ -192,9 +192,10 @@ def test_page_names_a_value_that_is_missing(renderer: Renderer) -> None:
 
 def test_message_stands_above_the_page(renderer: Renderer) -> None:
     values = {"heading": "Gone", "detail": "It is not there."}
-    assert 'role="status"' not in renderer.page("error.html", values)
-    told = renderer.page("error.html", {**values, "message": "<Done>", "message_tone": "bad"})
-    assert '<p class="message bad" role="status">&lt;Done&gt;</p>' in told
+    assert 'class="message' not in renderer.page("error.html", values)
+    for tone, role in (("good", "status"), ("bad", "alert")):
+        told = renderer.page("error.html", {**values, "message": "<Done>", "message_tone": tone})
+        assert f'<p class="message {tone}" id="message" tabindex="-1" role="{role}">&lt;Done&gt;</p>' in told
 
 
 def test_file_needs_no_other_file(renderer: Renderer) -> None:

@@ -120,6 +120,7 @@ def test_csv_is_saved_under_a_name_of_its_own(project: FlaskClient) -> None:
         pytest.param("/dashboard/projects/9", id="project"),
         pytest.param(f"{HOME}/charts/pie.csv", id="chart"),
         pytest.param("/dashboard/static/secret.txt", id="file"),
+        pytest.param(f"/dashboard/static/{'a' * 300}.css", id="file of a name that none can have"),
         pytest.param("/dashboard/nowhere", id="page"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -338,6 +339,17 @@ def test_unknown_project_is_not_found(client: FlaskClient, services: Services, p
 def test_callers_alone_may_ask_or_act(make_client: MakeClient, path: str) -> None:
     client = make_client(basic_auth_user="ada", basic_auth_pass="secret")
     assert client.get(path).status_code == client.post(path).status_code == 401
+
+
+def test_log_says_in_words_who_did_what_from_where(client: FlaskClient) -> None:
+    answer(client, f"{HOME}/renew")
+    rows = re.findall(r"<tr>(.*?)</tr>", client.get(HOME).text.split('id="audit"')[1], re.DOTALL)
+    texts = [re.sub(r"<[^>]+>", "|", row) for row in rows]
+    assert all(name in texts[0] for name in ("When", "Who", "From", "What", "Outcome"))
+    for words in ("this machine", "127.0.0.1", "Worked out the figures anew", "done"):
+        assert words in texts[1]
+    for words in ("ada", "192.0.2.7", "Tried to put another model in service", "not done"):
+        assert words in texts[2]
 
 
 def test_routes_for_programs_are_written_down_too(client: FlaskClient, services: Services) -> None:

@@ -13,16 +13,21 @@ from sqlalchemy import delete
 from backend.report.build import current_report
 from backend.review.table import BYTE_ORDER_MARK
 from backend.services import Services
+from backend.store.projects import store_project
 from backend.store.runs import active_run, ask_to_cancel_run, list_runs, store_epoch
 from backend.store.stored_reports import store_report
-from backend.store.training_tables import SqlPromotion
+from backend.store.training_tables import SqlPromotion, SqlTrainedVersion
 from backend.training.entities import EpochMetrics, SavedCheckpoint
-from tests.backend.dashboard.makers import PROJECT, store_dashboard_project, store_version
+from tests.backend.dashboard.makers import PROJECT, store_dashboard_project
+from tests.backend.label_configs import BOXES
 from tests.backend.makers import MakeClient
 from tests.backend.report.makers import NOW, VERSIONS
 
 HOME = f"/dashboard/projects/{PROJECT}"
 CHAMPION, OLD, SETTINGS = VERSIONS
+ANOTHER_IMAGE = """<Image name="other" value="{}"/>
+  <RectangleLabels name="box" toName="other"><Label value="Car"/></RectangleLabels></View>"""
+IMAGE_LIST = ANOTHER_IMAGE.replace('value="{}"', 'valueList="$all"')
 
 
 @pytest.fixture(autouse=True)
@@ -67,8 +72,9 @@ def test_other_version_can_be_promoted(client: FlaskClient) -> None:
 def test_base_that_nobody_has_corrected_is_named_without_a_link(
     client: FlaskClient, services: Services
 ) -> None:
-    store_version(services.database, PROJECT, 4, "project-1-v4-d4d4d4d4", parent="yolo11s-1b1b1b1b")
-    page = client.get(f"{HOME}/versions/project-1-v4-d4d4d4d4").text
+    with services.database.write() as session:
+        session.get_one(SqlTrainedVersion, OLD).parent = "yolo11s-1b1b1b1b"
+    page = client.get(f"{HOME}/versions/{OLD}").text
     assert "<li>from yolo11s-1b1b1b1b</li>" in page and "not yet in service" in page
 
 
@@ -162,6 +168,27 @@ def test_suspected_errors_are_drawn_over_their_pictures(client: FlaskClient, ser
     assert page.count('viewBox="0 0 640 480"') == 4
     assert page.count('<rect class="annotated" x="100.0" y="100.0" width="100.0" height="120.0"/>') == 3
     assert '<rect class="predicted" x="110.0" y="90.0" width="130.0" height="170.0"/>' in page
+
+
+@pytest.mark.parametrize(
+    ("config", "is_drawn"),
+    [
+        pytest.param(BOXES, True, id="one image"),
+        pytest.param(
+            BOXES.replace("</View>", ANOTHER_IMAGE.format("$image")), True, id="one image, shown twice"
+        ),
+        pytest.param(BOXES.replace("</View>", ANOTHER_IMAGE.format("$night")), False, id="two images"),
+        pytest.param(BOXES.replace("</View>", IMAGE_LIST), False, id="a list of images besides"),
+        pytest.param("<View>", False, id="nobody can tell"),
+    ],
+)
+def test_boxes_are_drawn_only_where_they_surely_lie_on_the_picture(
+    client: FlaskClient, services: Services, config: str, is_drawn: bool
+) -> None:
+    store_project(services.database, PROJECT, label_config=config, model_version=VERSIONS[0], now=NOW)
+    page = client.get(f"{HOME}/label-errors").text
+    assert page.count('viewBox="0 0 640 480"') == (4 if is_drawn else 0)
+    assert ("may have several images" in page) != is_drawn
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_image_that_is_known_not_to_be_had_is_not_fetched(
         open_task(5, image=cut),
         open_task(6, image=cut[:-1]),
     )
+    large.serve(cut[:-1], png(20, 20))
     shown = client.get(f"/dashboard/projects/{PROJECT}/tasks/{task_id}/thumbnail.jpg")
     assert (shown.status_code, shown.mimetype) == (200, "image/svg+xml")
     assert reason in " ".join(ElementTree.fromstring(shown.text).itertext())

@@ -1,24 +1,65 @@
-"""Errors planted in the labels of sample scenes are found by weights that never saw these scenes.
+"""Errors planted in the labels of sample scenes are found by models that never saw these scenes.
 
 `python -m demo.label_errors` prints the figures of docs/label-errors.md.
 """
 
+import os
+from pathlib import Path
+
 import pytest
 
-from backend.stats.label_errors import ErrorKind
-from demo.label_errors import PLANTED_SHARE, Outcome, find_objects, measure, plant_errors
-from demo.measure_weights import HELD_OUT_START
-from demo.scenes import draw_scene
+from backend.stats.label_errors import ErrorKind, Mark
+from demo import train_further
+from demo.label_errors import (
+    PLANTED_SHARE,
+    SCENES,
+    SCENES_START,
+    USUAL_THRESHOLD,
+    Outcome,
+    draw_judged,
+    find_objects,
+    measure,
+    plant_errors,
+    train_and_find,
+)
+from demo.label_studio import ROOT
+from demo.scenes import Scene
 from demo.train_weights import TRAIN_SCENES, TRAIN_START
 
-SCENES = 400
 PLANTS = range(4)
-# What shows in less than a tenth of the picture's side the demo's weights hardly ever find.
-LEAST_SIDE = 0.1
+# Root of an object's share of the picture.
+ANY_SIDE, LARGER_SIDE = 0.0, 0.1
+PRETRAINED = "weights/yolov8n.pt"
+
+Finds = list[tuple[Mark, ...]]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return draw_judged()
+
+
+@pytest.fixture
+def pretrained() -> Path:
+    """Weights as a project begins with them; skips the test, visibly, where there are none."""
+    path = Path(os.environ.get("TEST_ASSETS", ROOT / "../shared/assets")).resolve() / PRETRAINED
+    if not path.exists():
+        pytest.skip(f"{path} is missing; set TEST_ASSETS to the folder that holds {PRETRAINED}")
+    return path
+
+
+def outcomes(scenes: list[Scene], found: Finds, *, threshold: float, least_side: float) -> list[Outcome]:
+    """Return what comes of findings from a score of `threshold` on, each time with other errors."""
+    sure = [[mark for mark in marks if mark.score >= threshold] for marks in found]
+    return [measure(scenes, sure, seed=seed, least_side=least_side) for seed in PLANTS]
+
+
+def least_precision(measured: list[Outcome]) -> float:
+    return min(outcome.precision for outcome in measured)
 
 
 def test_one_label_in_ten_is_spoiled_in_equal_parts() -> None:
-    scenes = [draw_scene(HELD_OUT_START + number) for number in range(24)]
+    scenes = draw_judged(24)
     objects = sum(len(scene.objects) for scene in scenes)
     labels, planted = plant_errors(scenes, seed=1)
     assert len(planted) == pytest.approx(PLANTED_SHARE * objects, abs=2)
@@ -28,19 +69,6 @@ def test_one_label_in_ten_is_spoiled_in_equal_parts() -> None:
     assert plant_errors(scenes, seed=2) != (labels, planted)
 
 
-def test_weights_never_saw_these_scenes() -> None:
-    assert TRAIN_START + TRAIN_SCENES <= HELD_OUT_START
-
-
-@pytest.mark.slow
-def test_planted_errors_come_first() -> None:
-    scenes = [draw_scene(HELD_OUT_START + number) for number in range(SCENES)]
-    found = find_objects(scenes, threshold=0.05)
-
-    def outcomes(least_side: float) -> list[Outcome]:
-        return [measure(scenes, found, seed=seed, least_side=least_side) for seed in PLANTS]
-
-    assert min(outcome.precision for outcome in outcomes(LEAST_SIDE)) >= 0.7
-    # The smallest and most hidden objects among them: the weights miss two in three of these.
-    assert min(outcome.precision for outcome in outcomes(0.0)) >= 0.6
-    assert all(outcome.right / outcome.suspected >= 0.7 for outcome in outcomes(0.0))
+def test_models_never_saw_these_scenes() -> None:
+    learnt = {*range(TRAIN_START, TRAIN_START + TRAIN_SCENES), *train_further.SCENES}
+    assert learnt.isdisjoint(range(SCENES_START, SCENES_START + SCENES))

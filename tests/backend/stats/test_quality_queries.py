@@ -126,6 +126,17 @@ def test_newest_version_comes_first(database: Database) -> None:
     assert versions(database) == ["old", "new", "unseen"]
 
 
+def test_version_of_several_models_is_as_new_as_its_newest(database: Database) -> None:
+    for number, version in enumerate(("a+b", "a+c")):
+        store_tallies(database, number, CATS, version=version)
+    with database.write() as session:
+        for name, day in (("a", 1), ("c", 2), ("b", 3)):
+            row = {"version": name, "digest": "", "task": "detect", "class_names": [], "file_name": ""}
+            first = datetime(2024, 12, day, tzinfo=UTC)
+            session.execute(insert(SqlModelVersion).values(**row, first_seen_at=first))
+    assert versions(database) == ["a+b", "a+c"]
+
+
 def versions(database: Database, version: str | None = None, since: date | None = None) -> list[str]:
     found = read_quality(database, PROJECT, version=version, since=since).versions
     return [each.version for each in found]

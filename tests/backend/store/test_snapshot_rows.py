@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 
 from backend.store.database import Database
-from backend.store.snapshots import add_snapshot
+from backend.store.snapshots import add_snapshot, read_snapshot_facts
 from backend.store.training_tables import SqlSnapshot
 from backend.training.entities import Snapshot, TrainingTarget
 
@@ -28,3 +28,11 @@ def test_snapshot_is_remembered_as_it_was_taken_first(database: Database) -> Non
         (row,) = session.scalars(select(SqlSnapshot))
         assert (row.digest, row.project_id, row.task, row.labels) == ("ab" * 32, 7, "detect", ["car", "пёс"])
         assert (row.counts, row.warnings, row.created_at) == ({"images": 3}, ["There are few."], NOON)
+
+
+def test_counts_and_warnings_of_a_snapshot_are_read(database: Database) -> None:
+    add_snapshot(database, SNAPSHOT, counts={"images": 3, "train": 2})
+    assert read_snapshot_facts(database, SNAPSHOT.digest) == (
+        {"images": 3, "train": 2},
+        ("There are few.",),
+    )

@@ -4,7 +4,7 @@ from datetime import timedelta
 from backend.store.base import table_of
 from backend.store.database import Database, upsert
 from backend.store.report_tables import SqlStoredReport
-from backend.store.stored_reports import StoredBasis, read_basis, read_report, store_report
+from backend.store.stored_reports import StoredBasis, read_basis, read_report, read_report_title, store_report
 from tests.backend.report.makers import NOW, make_report
 
 
@@ -18,6 +18,14 @@ def test_stored_report_is_read_as_it_was(database: Database) -> None:
 def test_project_without_report_has_none(database: Database) -> None:
     assert read_report(database, 7) is None
     assert read_basis(database, 7) is None
+
+
+def test_title_is_that_of_the_report(database: Database) -> None:
+    assert read_report_title(database, 7) is None
+    store_report(database, make_report(7, title=""), basis="a", seconds=1)
+    assert read_report_title(database, 7) is None
+    store_report(database, make_report(7, title="Street"), basis="a", seconds=1)
+    assert read_report_title(database, 7) == "Street"
 
 
 def test_older_report_replaces_no_newer_one(database: Database) -> None:
