@@ -16,9 +16,10 @@ from backend.dashboard.entities import Cell, Column
 from backend.dashboard.entities import Table as Columns
 from backend.entities import Box
 from backend.errors import BadRequest
-from backend.labelstudio.task_lists import ERRORS_TITLE, keep_list_tab
+from backend.labelstudio.task_lists import ERRORS_TITLE, errors_title, keep_list_tab
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.predict_again import predict_again
+from backend.review.table import BYTE_ORDER_MARK
 from backend.services import Services
 from backend.stats.label_error_queries import MOST_ERRORS, read_judgeable, report_errors
 from backend.stats.label_errors import ErrorKind, Found, LabelError, LabelErrorReport
@@ -60,8 +61,9 @@ def errors(
             _write(found, target)
         if tab:
             tasks = list(dict.fromkeys(error.task_id for error in found))[:_MOST_TAB_TASKS]
-            keep_list_tab(services.label_studio, project, ERRORS_TITLE, tasks)
-            out.print(f'Tasks listed in Label Studio in the tab "{ERRORS_TITLE}": {len(tasks)}.')
+            title = errors_title(kind[0] if len(kind) == 1 else "")
+            keep_list_tab(services.label_studio, project, title, tasks)
+            out.print(f'Tasks listed in Label Studio in the tab "{title}": {len(tasks)}.')
 
 
 def _read(services: Services, project: int, *, is_predicted: bool) -> LabelErrorReport:
@@ -109,7 +111,7 @@ def _table(found: Sequence[LabelError]) -> Table:
 
 
 def _write(found: Sequence[LabelError], target: Path) -> None:
-    text = _json(found) if target.suffix == ".json" else to_csv(_as_table(found))
+    text = _json(found) if target.suffix == ".json" else BYTE_ORDER_MARK + to_csv(_as_table(found))
     try:
         target.write_text(text, encoding="utf-8", newline="")
     except OSError as error:

@@ -5,9 +5,7 @@ import io
 from datetime import date
 
 from backend.dashboard.entities import Cell, Column, Table
-
-# A spreadsheet takes what begins so for a formula, and would work it out (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from backend.review.table import FORMULA_STARTS
 
 
 def to_csv(table: Table) -> str:
@@ -37,5 +35,5 @@ def _plain(cell: Cell) -> str | int | float:
 
 def _text(text: str) -> str:
     # Spaces before it do not keep a formula from being one everywhere.
-    is_formula = text.lstrip(" ").startswith(_FORMULA_STARTS)
+    is_formula = text.lstrip(" ").startswith(FORMULA_STARTS)
     return f"'{text}" if is_formula else text

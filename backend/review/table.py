@@ -30,7 +30,7 @@ COLUMNS = (
 # Without it Excel reads a CSV file in the code page of its machine, and "Müller.jpg" comes out wrong.
 BYTE_ORDER_MARK = "\ufeff"
 # https://owasp.org/www-community/attacks/CSV_Injection; the last four are wide forms of the first four.
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ def _cell(name: str, value: Any) -> Any:
         return value
     if name == "reviewed_at":
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}"
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value

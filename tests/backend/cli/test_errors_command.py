@@ -77,7 +77,7 @@ def test_kinds_are_filtered_and_the_rest_is_still_counted(
 def test_file_holds_each_error_in_pixels(database: Database, run_command: RunCommand, tmp_path: Path) -> None:
     target = tmp_path / "errors.csv"
     assert f"Suspected errors written to {target}: 1." in run_command(*COMMAND, "--out", str(target)).output
-    with target.open(newline="") as file:
+    with target.open(newline="", encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert (row["task"], row["annotation"], row["what"]) == ("5", "50", "wrong class")
     assert (row["label"], row["model_label"], row["model_score"]) == ("car", "dog", "0.9")
