@@ -58,7 +58,10 @@ def main() -> None:
     # Predicts only what has no prediction of the version in service yet.
     run_command("prelabel", "--project", str(boxes))
     masks = set_up(sdk, settings, MASKS_TITLE, MASKS_CONFIG, MASKS_SCENES)
-    _print_addresses(*(f"{settings.label_studio_url}/projects/{project}/data" for project in (boxes, masks)))
+    _print_addresses(
+        *(f"{settings.label_studio_url}/projects/{project}/data" for project in (boxes, masks)),
+        figures=f"{settings.public_url}/dashboard/projects/{boxes}",
+    )
 
 
 def set_up(sdk: LabelStudio, settings: Settings, title: str, label_config: str, seeds: Iterable[int]) -> int:
@@ -113,10 +116,11 @@ def import_scenes(
         response.raise_for_status()
 
 
-def _print_addresses(boxes: str, masks: str) -> None:
+def _print_addresses(boxes: str, masks: str, *, figures: str) -> None:
     lines = [
         f"Open      {boxes}",
         f"Masks     {masks}",
+        f"Figures   {figures}",
         f"User      {os.environ['LABEL_STUDIO_USERNAME']}",
         f"Password  {os.environ['LABEL_STUDIO_PASSWORD']}",
         "",
@@ -124,6 +128,7 @@ def _print_addresses(boxes: str, masks: str) -> None:
         'how people label unaided. The tab "Model unsure first" lists them by how sure the model is.',
         "For masks, open a picture of the second address, switch Auto-Annotation on (bottom), then take",
         'a label under "Click" and click the thing. A click with Alt takes away; "Frame" does it with a box.',
+        "The figures are for whoever runs the project: how good the model is, and what to do next.",
         "Ctrl-C ends the demo; its data stay in",
         os.environ["DATA_DIR"],
     ]

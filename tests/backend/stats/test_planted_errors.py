@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.report.predict_again import FAINT
 from backend.stats.label_errors import ErrorKind, Mark
 from demo import train_further
 from demo.label_errors import (
@@ -58,6 +59,11 @@ def least_precision(measured: list[Outcome]) -> float:
     return min(outcome.precision for outcome in measured)
 
 
+def least_right(measured: list[Outcome]) -> float:
+    """Return the least share of suspected labels that are planted errors."""
+    return min(outcome.right / outcome.suspected for outcome in measured)
+
+
 def test_one_label_in_ten_is_spoiled_in_equal_parts() -> None:
     scenes = draw_judged(24)
     objects = sum(len(scene.objects) for scene in scenes)
@@ -72,3 +78,22 @@ def test_one_label_in_ten_is_spoiled_in_equal_parts() -> None:
 def test_models_never_saw_these_scenes() -> None:
     learnt = {*range(TRAIN_START, TRAIN_START + TRAIN_SCENES), *train_further.SCENES}
     assert learnt.isdisjoint(range(SCENES_START, SCENES_START + SCENES))
+
+
+@pytest.mark.slow
+def test_planted_errors_come_first_by_a_model_as_a_project_has_it(
+    scenes: list[Scene], pretrained: Path
+) -> None:
+    found = train_and_find(pretrained, scenes)
+    for threshold in (FAINT, USUAL_THRESHOLD):
+        for least_side in (ANY_SIDE, LARGER_SIDE):
+            measured = outcomes(scenes, found, threshold=threshold, least_side=least_side)
+            assert least_precision(measured) >= 0.7, (threshold, least_side)
+            assert least_right(measured) >= 0.7, (threshold, least_side)
+
+
+@pytest.mark.slow
+def test_weak_model_finds_half_of_them_first_and_is_mostly_right(scenes: list[Scene]) -> None:
+    measured = outcomes(scenes, find_objects(scenes), threshold=FAINT, least_side=ANY_SIDE)
+    assert least_precision(measured) >= 0.5
+    assert least_right(measured) >= 0.65
