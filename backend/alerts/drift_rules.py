@@ -1,12 +1,24 @@
 """Whether a change since training is worth an alert, one for each measure. A report in, findings out."""
 
 from backend.alerts.entities import AlertKind, Finding
-from backend.stats.change import LEAST_IMAGES, MODERATE, Drift, Measure, Verdict
+from backend.stats.change import (
+    CLASS_FACTOR,
+    CLASS_POINTS,
+    LEAST_IMAGES,
+    MODERATE,
+    Drift,
+    Measure,
+    Verdict,
+    has_moved,
+)
 from backend.stats.drift_report import DriftReport
 
 # An alert ends where the change is half of what raised it, or chance makes one like it this often: a figure
 # close to a limit would raise and end it in turn.
 _CALM = MODERATE / 2
+_CALM_FACTOR = (CLASS_FACTOR + 1) / 2
+_CALM_POINTS = CLASS_POINTS / 2
+_OF_CLASSES = (Measure.CLASS_MIX, Measure.PREDICTION_BIAS)
 _EASILY_CHANCE = 0.05
 
 _LEARN = "Review some of the new tasks, so that the next training run learns from them."
@@ -69,7 +81,12 @@ def _judge(project_id: int, report: DriftReport, drift: Drift) -> Finding | None
 
 def _is_over(drift: Drift) -> bool:
     assert drift.value is not None and drift.p_value is not None  # known of each verdict but "unknown"
-    return drift.value < _CALM or drift.p_value > _EASILY_CHANCE
+    if drift.p_value > _EASILY_CHANCE:
+        return True
+    is_moved = drift.measure in _OF_CLASSES and has_moved(
+        drift.bins, factor=_CALM_FACTOR, points=_CALM_POINTS
+    )
+    return drift.value < _CALM and not is_moved
 
 
 def _name(report: DriftReport) -> str:

@@ -16,6 +16,10 @@ MODERATE = 0.1
 LARGE = 0.25
 # Smaller changes of any sample are not worth a word: a class of 1.5 % that doubles makes 0.01.
 NEGLIGIBLE = 0.01
+# A class of a tenth that doubles makes 0.08, and people would speak of it. So a change of classes that is
+# seen is at least moderate where one is this many times as frequent or as rare, by so much of all objects.
+CLASS_FACTOR = 1.5
+CLASS_POINTS = 0.05
 # Probability that in a period without change any of the measures says that there is one. Each gets its part
 # of it (Bonferroni): of 100 unchanged months at most two are expected to give a false alarm. With half of it
 # a share that doubles from 10 % of 200 images' objects is missed twice as often.
@@ -92,6 +96,20 @@ def judge(stability: Stability) -> Verdict:
     return Verdict.LARGE if size >= LARGE else Verdict.MODERATE if size >= MODERATE else Verdict.SMALL
 
 
+def judge_classes(stability: Stability, bins: Sequence[Bin]) -> Verdict:
+    """Return the same of shares of classes: a change is not small where one of them has moved that far."""
+    verdict = judge(stability)
+    if verdict == Verdict.SMALL and has_moved(bins, factor=CLASS_FACTOR, points=CLASS_POINTS):
+        return Verdict.MODERATE
+    return verdict
+
+
+def has_moved(bins: Sequence[Bin], *, factor: float, points: float) -> bool:
+    """Return whether a share has become `factor` times as great or as small, and by `points`, in [0, 1]."""
+    shares = (sorted((each.expected.value, each.actual.value)) for each in bins)
+    return any(high >= factor * low and high - low >= points for low, high in shares)
+
+
 def limit_of(stability: Stability) -> float:
     """Return which PSI a change exceeds: what chance reaches, and at least what is worth a word."""
     return max(stability.limit, NEGLIGIBLE)
@@ -103,11 +121,15 @@ def each_level() -> float:
 
 
 def drift_of(
-    measure: Measure, stability: Stability, images: tuple[int, int], bins: Sequence[Bin], sentence: str
+    measure: Measure,
+    verdict: Verdict,
+    stability: Stability,
+    images: tuple[int, int],
+    bins: Sequence[Bin],
+    sentence: str,
 ) -> Drift:
     """Put a comparison into words; `sentence` says what it was about, without its end."""
     limit = limit_of(stability)
-    verdict = judge(stability)
     relation = "within" if verdict == Verdict.NONE else "above"
     ending = f"(PSI {stability.value:.2f}, {relation} the {limit:.2f} that chance explains)."
     return Drift(

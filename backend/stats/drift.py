@@ -27,6 +27,7 @@ from backend.stats.change import (
     drift_of,
     each_level,
     judge,
+    judge_classes,
     unknown,
 )
 from backend.stats.intervals import Estimate
@@ -82,17 +83,18 @@ def _class_mix(training: list[Mapping[str, int]], period: list[Mapping[str, int]
         return unknown(Measure.CLASS_MIX, *images, sides=_SIDES)
     stability = compare_samples(merge_rare(expected), merge_rare(actual), level=each_level(), seed=seed)
     bins = bins_of(names, expected, actual)
-    if judge(stability) == Verdict.NONE:
+    verdict = judge_classes(stability, bins)
+    if verdict == Verdict.NONE:
         said = "No change of the class mix can be seen"
     else:
         moved = max(bins, key=lambda each: abs(each.difference.value))
         said = (
-            f"The class mix has changed {_HOW[judge(stability)]}, most of all {moved.name}: "
+            f"The class mix has changed {_HOW[verdict]}, most of all {moved.name}: "
             f"{_percent(moved.expected)} of objects in training, now {_percent(moved.actual)}"
         )
     new = [name for column, name in enumerate(names) if not expected[:, column].any()]
     said += f"; new since training: {', '.join(new)}" if new else ""
-    return drift_of(Measure.CLASS_MIX, stability, images, bins, said)
+    return drift_of(Measure.CLASS_MIX, verdict, stability, images, bins, said)
 
 
 def _number_drift(
@@ -114,7 +116,7 @@ def _number_drift(
             f"{name.capitalize()} have changed {_HOW[verdict]}: "
             f"the median was {np.median(was):.3g}{unit} in training and is now {np.median(now):.3g}{unit}"
         )
-    return drift_of(measure, stability, images, bins_of(ranges.names, expected, actual), said)
+    return drift_of(measure, verdict, stability, images, bins_of(ranges.names, expected, actual), said)
 
 
 _SIDES = "in training and in this period"

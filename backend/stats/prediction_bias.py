@@ -16,7 +16,7 @@ from backend.stats.change import (
     Verdict,
     drift_of,
     each_level,
-    judge,
+    judge_classes,
     share_of,
     unknown,
 )
@@ -45,7 +45,8 @@ def assess_prediction_bias(images: Sequence[ReviewedImage], *, seed: int = 0) ->
         return unknown(Measure.PREDICTION_BIAS, *known, sides="with corrected and with predicted objects")
     stability = compare_pairs(merge_rare(corrected), merge_rare(predicted), level=each_level(), seed=seed)
     bins = [_bin(name, corrected, predicted, column) for column, name in enumerate(names)]
-    if judge(stability) == Verdict.NONE:
+    verdict = judge_classes(stability, bins)
+    if verdict == Verdict.NONE:
         said = "No class is seen to be predicted too often or too rarely"
     else:
         moved = max(bins, key=lambda each: abs(each.difference.value))
@@ -54,7 +55,7 @@ def assess_prediction_bias(images: Sequence[ReviewedImage], *, seed: int = 0) ->
             f"The model predicts {moved.name} too {rate}: {100 * moved.actual.value:.1f} % of predicted "
             f"objects, and {100 * moved.expected.value:.1f} % after correction"
         )
-    return drift_of(Measure.PREDICTION_BIAS, stability, known, bins, said)
+    return drift_of(Measure.PREDICTION_BIAS, verdict, stability, known, bins, said)
 
 
 def _count_images(counts: NDArray[np.int64]) -> int:

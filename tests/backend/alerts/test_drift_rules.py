@@ -8,13 +8,20 @@ from backend.alerts.drift_rules import drift_keys, judge_drift
 from backend.alerts.entities import AlertKind
 from backend.alerts.rules import judge
 from backend.report_settings import ProjectSettings
-from backend.stats.change import Drift, Measure, Verdict, unknown
+from backend.stats.change import Bin, Drift, Measure, Verdict, unknown
 from backend.stats.drift_report import DriftReport
+from backend.stats.intervals import Estimate
 from tests.backend.alerts.drift_reports import drift, report
 from tests.backend.alerts.project_facts import NOW, PROJECT, facts
 
 SIDES = "in training and in this period"
 WRONG, IN_ORDER, UNSURE = True, False, None
+
+
+def moved(was: float, now: float) -> Bin:
+    """Return a class whose share has changed."""
+    shares = [Estimate(share, share, share) for share in (was, now, now - was)]
+    return Bin("dog", *shares)
 
 
 def states(found: DriftReport | None, *, is_watched: bool = True) -> dict[str, bool]:
@@ -45,6 +52,19 @@ def test_clear_change_is_wrong_in_its_own_measure_alone(measure: Measure, verdic
         ),
         pytest.param(
             drift(Measure.SCORES, value=0.3, p_value=0.2), IN_ORDER, id="one that chance explains easily"
+        ),
+        pytest.param(
+            drift(Measure.CLASS_MIX, Verdict.SMALL, bins=(moved(0.10, 0.13),)),
+            UNSURE,
+            id="a class that has nearly moved as far as raises an alert",
+        ),
+        pytest.param(
+            drift(Measure.CLASS_MIX, Verdict.SMALL, bins=(moved(0.10, 0.12),)),
+            IN_ORDER,
+            id="a class that has not",
+        ),
+        pytest.param(
+            drift(Measure.SCORES, Verdict.SMALL, bins=(moved(0.10, 0.14),)), IN_ORDER, id="a range of scores"
         ),
         pytest.param(unknown(Measure.SCORES, 100, 19, sides=SIDES), UNSURE, id="too few images of late"),
         pytest.param(unknown(Measure.SCORES, 19, 100, sides=SIDES), IN_ORDER, id="too few held out"),
