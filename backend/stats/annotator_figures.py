@@ -36,7 +36,8 @@ class AnnotatorFigures:
     `annotations` counts those submitted and not skipped, of so many `tasks`; `skipped` those skipped.
     `seconds` is the median time per task, each capped at IDLE_MINUTES, with its interval. `shown` counts
     annotations whose annotator saw at least one predicted region, `untouched` is the share of them that were
-    submitted as shown. `corrected` and `blind` are the model's figures by this person's labels.
+    submitted as shown. `corrected` and `blind` are the model's figures by this person's labels, in tasks in
+    which it finds at least one region: where that is shown, and where it is not.
     `warning` says in words what speaks for accepting without looking, or is None; `has_evidence` tells
     whether this person's blind tasks bear it out.
     """
@@ -164,12 +165,13 @@ def _want_of_evidence(blind: Figures, has_blind: bool) -> str:
     """Say why blind tasks do not tell whether somebody looks, and what would help."""
     if not has_blind:
         return (
-            f"that takes {FEWEST_BLIND} blind tasks, and nobody has had one. Set BLIND_FRACTION, so that "
-            "some tasks come without predictions."
+            f"that takes {FEWEST_BLIND} blind tasks where the model finds something, and nobody has had one. "
+            "Set BLIND_FRACTION, so that some tasks come without predictions."
         )
     if blind.annotations < FEWEST_BLIND:
         return (
-            f"so far this person has had {blind.annotations} of the {FEWEST_BLIND} blind tasks that it takes."
+            f"so far this person has had {blind.annotations} of the {FEWEST_BLIND} blind tasks that it takes "
+            "where the model finds something."
         )
     return (
         f"this person has marked nothing on their {blind.annotations} blind tasks. Look at those: either "

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from backend.stats.annotator_figures import AnnotatorFigures, AnnotatorWork, WorkedWeek, assess_annotators
 from backend.stats.quality import Figures, Sums, figures_of
-from backend.stats.tally_columns import ALL_LABELS, HAS_SHOWN, IS_UNTOUCHED, SUMS, count_if
+from backend.stats.tally_columns import ALL_LABELS, HAS_PREDICTED, IS_UNTOUCHED, SUMS, count_if
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlAnnotation, SqlTally
 from backend.store.reviews import check_project
@@ -87,10 +87,11 @@ def _read_submitted(session: Session, project_id: int) -> dict[int | None, _Subm
 
 
 def _read_figures(session: Session, project_id: int) -> _Figures:
+    """Return the model's figures of tasks in which it finds anything; any other is as good as blind."""
     keys = (SqlTally.annotator, SqlTally.is_blind)
     tasks = func.count(SqlTally.task_id.distinct())
     query = select(*keys, tasks, *SUMS).group_by(*keys)
-    query = query.where(SqlTally.project_id == project_id, SqlTally.label == ALL_LABELS)
+    query = query.where(SqlTally.project_id == project_id, SqlTally.label == ALL_LABELS, HAS_PREDICTED)
     return {
         (person, is_blind): figures_of(Sums(*sums), tasks=count)
         for person, is_blind, count, *sums in session.execute(query)
@@ -100,7 +101,7 @@ def _read_figures(session: Session, project_id: int) -> _Figures:
 def _read_habits(session: Session, project_id: int) -> defaultdict[int | None, _Habits]:
     """Return what was done where the annotator saw the prediction."""
     keys = (SqlTally.annotator, SqlTally.week)
-    query = select(*keys, count_if(HAS_SHOWN), count_if(IS_UNTOUCHED)).group_by(*keys)
+    query = select(*keys, count_if(HAS_PREDICTED), count_if(IS_UNTOUCHED)).group_by(*keys)
     query = query.where(
         SqlTally.project_id == project_id, SqlTally.label == ALL_LABELS, SqlTally.is_blind.is_(False)
     )

@@ -23,8 +23,8 @@ def count_if(condition: SQLColumnExpression[bool]) -> ColumnElement[int]:
 _TP = SqlTally.kept + SqlTally.adjusted
 _FP = SqlTally.deleted + SqlTally.relabelled_from
 _FN = SqlTally.added + SqlTally.relabelled_to
-# Whoever annotated saw a region at all, and submitted all of them as they were.
-HAS_SHOWN = _TP + _FP > 0
+# The model found a region at all, which whoever annotated saw but in a blind task; and all stayed as it was.
+HAS_PREDICTED = _TP + _FP > 0
 IS_UNTOUCHED = (SqlTally.kept > 0) & (SqlTally.adjusted + _FP + _FN == 0)
 # In the order of the fields of `backend.stats.quality.Sums`.
 SUMS: tuple[ColumnElement[Any], ...] = (
@@ -42,7 +42,7 @@ SUMS: tuple[ColumnElement[Any], ...] = (
     _sum_product(_FP, _FP),
     _sum_product(_FP, _FN),
     _sum_product(_FN, _FN),
-    count_if(HAS_SHOWN),
+    count_if(HAS_PREDICTED),
     count_if(_TP + _FN > 0),
     count_if(_TP + _FP + _FN > 0),
 )

@@ -107,6 +107,17 @@ def test_blind_tasks_show_nothing_and_have_their_own_figures(database: Database)
     assert found.corrected.recall is not None and found.corrected.recall.value == 1
 
 
+def test_tasks_in_which_the_model_finds_nothing_say_nothing_of_who_accepts(database: Database) -> None:
+    store_tallies(database, 1, KEPT)
+    store_tallies(database, 2, {"cat": Tally(added=4)})
+    store_tallies(database, 3, {"cat": Tally(kept=1, added=1)}, is_blind=True)
+    store_tallies(database, 4, {"cat": Tally(added=4)}, is_blind=True)
+    found = read_one(database)
+    assert (found.corrected.annotations, found.blind.annotations) == (1, 1)
+    assert found.corrected.recall is not None and found.corrected.recall.value == 1
+    assert found.blind.recall is not None and found.blind.recall.value == 0.5
+
+
 def test_all_versions_of_the_model_count_together(database: Database) -> None:
     store_tallies(database, 1, KEPT, task_id=50)
     store_tallies(database, 2, {"cat": Tally(deleted=1)}, task_id=50, version="v2")
