@@ -28,6 +28,7 @@ def decide(comparison: Comparison, settings: TrainingSettings) -> GateDecision:
         rejected = [*_worse(comparison), *_lost_classes(comparison, settings, is_sure=True)]
         held = [
             *_no_better(comparison),
+            *_worse_as_shown(comparison),
             *_slower(comparison.challenger, comparison.champion, settings),
         ]
         promoted = list(_better(comparison))
@@ -78,6 +79,23 @@ def _better(comparison: Comparison) -> Iterator[str]:
     if difference is not None and difference.value > 0 and difference.high >= 0:
         sure = "lies above 0" if difference.low > 0 else "holds 0, so this is likely and not sure"
         yield f"better overall: {_change(comparison)}; {_interval(difference)} {sure}"
+
+
+def _worse_as_shown(comparison: Comparison) -> Iterator[str]:
+    """Hold a model that shows worse regions: surely, or where it is not surely better otherwise either."""
+    difference, overall = comparison.shown_difference, comparison.difference
+    if difference is None or overall is None or difference.value >= 0:
+        return
+    is_sure = difference.high < 0
+    if is_sure or overall.low <= 0 < overall.value:
+        words = "lies below 0" if is_sure else "reaches 0, and mAP50-95 is not surely better"
+        challenger, champion = comparison.challenger, comparison.champion
+        assert champion is not None and challenger.shown_f1 is not None and champion.shown_f1 is not None
+        yield (
+            f"worse as it is shown: F1 {challenger.shown_f1:.3f} after {champion.shown_f1:.3f} "
+            f"({difference.value:+.3f}) from the shown score on; {_interval(difference)} {words}. It is "
+            f"best from a score of {challenger.threshold:.2f} on (model_score_threshold)"
+        )
 
 
 def _lost_classes(comparison: Comparison, settings: TrainingSettings, *, is_sure: bool) -> Iterator[str]:

@@ -14,6 +14,7 @@ _ROWS = {
     "precision": "precision",
     "recall": "recall",
     "F1": "f1",
+    "F1 as shown": "shown_f1",
 }
 
 
@@ -33,8 +34,8 @@ def _table(comparison: Comparison) -> Table:
     for heading in ("before", "after", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, field in _ROWS.items():
-        new, old = getattr(after, field), _value(before, field)
-        change = None if old is None else new - old
+        new, old = _value(after, field), _value(before, field)
+        change = None if new is None or old is None else new - old
         table.add_row(name, _text(old), _text(new), "" if change is None else f"{change:+.3f}")
     old = _value(before, "latency_ms")
     table.add_row("ms an image", "-" if old is None else f"{old:.0f}", f"{after.latency_ms:.0f}", "")
@@ -42,7 +43,8 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _value(score: ModelScore | None, field: str) -> float | None:
-    return None if score is None else float(getattr(score, field))
+    value = None if score is None else getattr(score, field)
+    return None if value is None else float(value)
 
 
 def _text(value: float | None) -> str:

@@ -204,7 +204,8 @@ class ModelScore:
 
     For a classifier `map50_95` and `map50` are both its top-1 accuracy. `threshold` is the score from which
     on F1 is best on the val split; precision, recall and F1 hold at it, by IoU 0.5. `latency_ms` is the
-    median time of one image.
+    median time of one image. `shown_f1` is F1 of what annotators are shown: from the score that the labeling
+    config or SCORE_THRESHOLD names; None of versions that were measured before it was looked at.
     """
 
     version: str
@@ -216,13 +217,15 @@ class ModelScore:
     threshold: float
     latency_ms: float
     classes: tuple[ClassScore, ...]
+    shown_f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Challenger and champion on the same images. `champion` is None where no model was in service.
 
-    `difference` is that of mAP50-95, `class_differences` the same by label; paired over images.
+    `difference` is that of mAP50-95, `class_differences` the same by label, `shown_difference` that of
+    `shown_f1`; paired over images.
     `overfitting` says in words what speaks for it, or is None.
     """
 
@@ -233,6 +236,7 @@ class Comparison:
     difference: Difference | None
     class_differences: Mapping[str, Difference] = field(default_factory=dict)
     overfitting: str | None = None
+    shown_difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from backend.training.entities import Difference
 from retrain.evaluation.outcomes import Outcomes
 from retrain.evaluation.quality import all_once, measure_quality
+from retrain.evaluation.shown import count_shown
 
 DRAWS = 1000
 _PERCENTILES = (2.5, 97.5)
@@ -25,11 +26,12 @@ _AT_ONCE = 250
 class Differences:
     """How far the challenger's mAP50-95 is above the champion's: `overall` is None without any object.
 
-    `classes` are by label, those without objects left out.
+    `classes` are by label, those without objects left out. `shown` is the same of F1 of what is shown.
     """
 
     overall: Difference | None
     classes: Mapping[str, Difference]
+    shown: Difference | None
 
 
 def bootstrap_differences(
@@ -38,6 +40,7 @@ def bootstrap_differences(
     *,
     task: str,
     labels: Sequence[str],
+    lowest: NDArray[np.float64],
     seed: int,
     draws: int = DRAWS,
 ) -> Differences:
@@ -52,12 +55,13 @@ def bootstrap_differences(
         champion: Outcomes of the other one on the same images, in the same order.
         task: As ultralytics names it.
         labels: Of the classes, in order.
+        lowest: Scores from which on annotators are shown predictions, by class.
         seed: Equal seeds give equal intervals.
         draws: How many resamples.
     """
     images = len(challenger.objects)
     if not challenger.objects.any():
-        return Differences(None, {})
+        return Differences(None, {}, None)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(images, np.full(images, 1 / images), size=draws).astype(np.int32)
     parts = [counts[start : start + _AT_ONCE] for start in range(0, draws, _AT_ONCE)]
@@ -65,6 +69,9 @@ def bootstrap_differences(
     differences = [_difference(challenger, champion, part, task) for part in [all_once(challenger), *parts]]
     overall = np.concatenate([of_all for of_all, _ in differences])
     classes = np.concatenate([of_classes for _, of_classes in differences])
+    new, old = (count_shown(outcomes, lowest) for outcomes in (challenger, champion))
+    every = np.concatenate([all_once(challenger), counts])
+    shown = new.f1(every) - old.f1(every)
     return Differences(
         overall=_interval(overall[0], overall[1:][~np.isnan(overall[1:])]),
         classes={
@@ -72,6 +79,7 @@ def bootstrap_differences(
             for number, label in enumerate(labels)
             if challenger.objects[:, number].any()
         },
+        shown=_interval(shown[0], shown[1:][~np.isnan(shown[1:])]),
     )
 
 

@@ -23,6 +23,7 @@ from retrain.evaluation.outcomes import ImageOutcomes, Outcomes, gather_outcomes
 from retrain.evaluation.overfitting import describe_overfitting
 from retrain.evaluation.predictor import Predictor, load_image, project_controls
 from retrain.evaluation.scoring import best_threshold, score_model
+from retrain.evaluation.shown import lowest_scores
 
 _LATENCY_IMAGES = 20
 
@@ -78,6 +79,7 @@ class _Evaluation:
         self._threshold = services.settings.score_threshold
         trained = {each.version for each in list_trained(services.database, snapshot.project_id)}
         controls = project_controls(services.database, snapshot.project_id)
+        self._lowest = lowest_scores(self._target, controls, default=self._threshold)
         # Classes of the project's own versions are its labels, as when they serve.
         own = [place == 0 or each.version in trained for place, each in enumerate(checkpoints)]
         self._models = [
@@ -113,6 +115,7 @@ class _Evaluation:
             champion=scores[1] if len(scores) > 1 else None,
             difference=differences.overall,
             class_differences=differences.classes,
+            shown_difference=differences.shown,
             overfitting=describe_overfitting(epochs),
         )
 
@@ -153,16 +156,18 @@ class _Evaluation:
             labels=self._target.labels,
             version=model.checkpoint.version,
             threshold=threshold,
+            lowest=self._lowest,
             latency_ms=latency_ms,
         )
 
     def _differences(self, outcomes: Sequence[Outcomes]) -> Differences:
         if len(outcomes) == 1:
-            return Differences(None, {})
+            return Differences(None, {}, None)
         return bootstrap_differences(
             *outcomes,
             task=self._target.task,
             labels=self._target.labels,
+            lowest=self._lowest,
             # So that whoever compares again finds the same.
             seed=int(self._snapshot.digest[:8], 16),
         )

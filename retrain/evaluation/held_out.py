@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.entities import ControlTag, Detection, Image, ImageSize
-from backend.errors import LabelConfigError
 from backend.inference.hygiene import HygieneLimits, filter_detections
 from backend.inference.regions import TagFindings, shown_choices
-from backend.labelstudio.label_config import label_map, number
+from backend.labelstudio.label_config import label_map
 from backend.media.brightness import mean_brightness
 from backend.settings import Settings
 from backend.stats.drift import ImageFacts
 from backend.training.entities import TrainingTarget
+from retrain.evaluation.shown import lowest_score
 
 _POINTS, _CHOICES = "KeyPointLabels", "Choices"
 
@@ -92,15 +92,8 @@ def _tags(
     counted = [each for each in controls if each.name in target.controls and each.type != _POINTS]
     # The classes are the labels: what other weights call them means nothing to the project's own.
     maps = [(each, label_map(replace(each, predicted_values={}), class_names)) for each in counted]
-    tags = [_Tag(each, labels, _threshold(each, default)) for each, labels in maps if labels]
+    tags = [_Tag(each, labels, lowest_score(each, default)) for each, labels in maps if labels]
     return tags or [_only_tag(target, class_names, default)]
-
-
-def _threshold(control: ControlTag, default: float) -> float:
-    try:
-        return number(control, "model_score_threshold", default, most=1)
-    except LabelConfigError:
-        return default  # the server tells whoever edits the config; a run must not fail of it
 
 
 def _only_tag(target: TrainingTarget, class_names: Sequence[str], threshold: float) -> _Tag:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from backend.training.entities import ClassScore, ModelScore
 from retrain.evaluation.outcomes import Outcomes
 from retrain.evaluation.quality import all_once, measure_quality
+from retrain.evaluation.shown import count_shown
 
 
 def best_threshold(outcomes: Outcomes, *, default: float) -> float:
@@ -33,6 +34,7 @@ def score_model(
     labels: Sequence[str],
     version: str,
     threshold: float,
+    lowest: NDArray[np.float64],
     latency_ms: float,
 ) -> ModelScore:
     """Return a model's figures on the test split; 0 where nothing is to be found.
@@ -43,6 +45,7 @@ def score_model(
         labels: Of the classes, in order.
         version: The model version's name.
         threshold: Score from which on a prediction counts for precision, recall and F1.
+        lowest: Scores from which on annotators are shown predictions, by class.
         latency_ms: Median time of one image in milliseconds.
     """
     quality = measure_quality(outcomes, all_once(outcomes), task=task)
@@ -52,6 +55,7 @@ def score_model(
     shown = np.bincount(outcomes.classes[is_shown], minlength=count)
     right = np.bincount(outcomes.classes[is_shown & outcomes.is_right[:, 0]], minlength=count)
     objects = outcomes.objects.sum(axis=0)
+    shown_f1 = count_shown(outcomes, lowest).f1(all_once(outcomes))[0]
     precision, recall, f1 = _rates(int(right.sum()), int(shown.sum()), int(objects.sum()))
     return ModelScore(
         version=version,
@@ -66,6 +70,7 @@ def score_model(
             _class_score(label, classes[number], int(right[number]), int(shown[number]), int(objects[number]))
             for number, label in enumerate(labels)
         ),
+        shown_f1=float(np.nan_to_num(shown_f1)),
     )
 
 

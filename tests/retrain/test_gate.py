@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
@@ -13,9 +14,11 @@ from retrain.evaluation.scoring import score_model
 from retrain.gate import decide
 from tests.retrain.evaluation.made_outcomes import (
     LABELS,
+    LOWEST,
     image_of,
     outcomes_of,
     perfect_image,
+    random_image,
     random_outcomes,
 )
 
@@ -63,12 +66,14 @@ def first(map50: float, **changes: object) -> Comparison:
 def of_outcomes(challenger: Outcomes, champion: Outcomes) -> Comparison:
     """Compare two models by what they found."""
     new, old = (
-        score_model(each, task="detect", labels=LABELS, version=name, threshold=0.5, latency_ms=10.0)
+        score_model(
+            each, task="detect", labels=LABELS, version=name, threshold=0.5, lowest=LOWEST, latency_ms=10.0
+        )
         for each, name in ((challenger, "new-2"), (champion, "old-1"))
     )
-    found = bootstrap_differences(challenger, champion, task="detect", labels=LABELS, seed=1)
+    found = bootstrap_differences(challenger, champion, task="detect", labels=LABELS, lowest=LOWEST, seed=1)
     images, objects = len(champion.objects), int(champion.objects.sum())
-    return Comparison(images, objects, new, old, found.overall, found.classes)
+    return Comparison(images, objects, new, old, found.overall, found.classes, shown_difference=found.shown)
 
 
 def only(decision: GateDecision) -> str:
@@ -145,6 +150,48 @@ def test_slower_model_is_held(latency_ms: float, verdict: Verdict) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("overall", "shown", "verdict"),
+    [
+        pytest.param(BETTER, WORSE, Verdict.HOLD, id="surely worse as it is shown"),
+        pytest.param(LIKELY_BETTER, WORSE, Verdict.HOLD, id="surely worse, and only likely better"),
+        pytest.param(LIKELY_BETTER, LIKELY_WORSE, Verdict.HOLD, id="likely worse, and only likely better"),
+        pytest.param(BETTER, LIKELY_WORSE, Verdict.PROMOTE, id="likely worse, but surely better"),
+        pytest.param(LIKELY_BETTER, SAME, Verdict.PROMOTE, id="as good as it is shown"),
+        pytest.param(LIKELY_BETTER, None, Verdict.PROMOTE, id="measured before it was looked at"),
+        pytest.param(WORSE, WORSE, Verdict.REJECT, id="worse in every way"),
+    ],
+)
+def test_model_that_shows_worse_regions_is_held(
+    overall: Difference, shown: Difference | None, verdict: Verdict
+) -> None:
+    champion = replace(score(), shown_f1=0.5)
+    challenger = replace(
+        score("new-2", 0.4 + overall.value), shown_f1=0.5 + shown.value if shown else 0.5, threshold=0.18
+    )
+    found = compared(overall, challenger=challenger, champion=champion, shown_difference=shown)
+    decision = decide(found, SETTINGS)
+    assert decision.verdict == verdict
+    if verdict == Verdict.HOLD:
+        assert shown is not None
+        change = f"F1 {0.5 + shown.value:.3f} after 0.500 ({shown.value:+.3f})"
+        assert decision.reasons[0].startswith(f"worse as it is shown: {change} from the shown score on; ")
+        assert decision.reasons[0].endswith("It is best from a score of 0.18 on (model_score_threshold)")
+
+
+def test_model_that_finds_the_same_and_shows_less_of_it_is_held() -> None:
+    rng = np.random.default_rng(8)
+    images = [random_image(rng) for _ in range(40)]
+    # In the same order, so with the same average precision; but of one image it finds all.
+    faint = [replace(image, scores=image.scores / 4) for image in images]
+    faint[0] = replace(
+        perfect_image(images[0].objects.tolist()), scores=np.full(images[0].objects.sum(), 0.3)
+    )
+    decision = decide(of_outcomes(outcomes_of(faint), outcomes_of(images)), SETTINGS)
+    assert decision.verdict == Verdict.HOLD
+    assert [reason.split(":")[0] for reason in decision.reasons] == ["worse as it is shown", "better overall"]
+
+
 def test_worse_model_is_rejected_however_slow() -> None:
     decision = decide(compared(WORSE, latency_ms=100.0), SETTINGS)
     assert decision.verdict == Verdict.REJECT
@@ -195,6 +242,7 @@ def test_challenger_trained_on_shuffled_labels_is_rejected() -> None:
     assert [reason.split(":")[0].split(" lost")[0] for reason in decision.reasons] == [
         "worse overall",
         *(f'class "{label}"' for label in LABELS),
+        "worse as it is shown",
     ]
 
 
@@ -210,7 +258,7 @@ def test_class_that_loses_is_named_by_what_was_found() -> None:
     image = image_of([(0, 0.9, 0.95)] * 3 + [(2, 0.9, 0.95)] * 3, [3, 1, 3])
     decision = decide(of_outcomes(outcomes_of([image] * 30), champion), SETTINGS)
     assert decision.verdict == Verdict.REJECT
-    assert decision.reasons[0].startswith('class "person" lost') and decision.reasons[1].startswith("better")
+    assert decision.reasons[0].startswith('class "person" lost') and decision.reasons[2].startswith("better")
 
 
 def test_comparison_survives_being_stored_as_json() -> None:

@@ -1,7 +1,7 @@
 """`train`, `runs`, `configure` and `status` on the command line: what people see, and exit codes."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,7 +81,8 @@ def score(version: str, map50_95: float) -> ModelScore:
 
 def keep_version(services: Services, run_id: str) -> None:
     """Store a version that the run made, better than the one before it."""
-    champion, challenger = score("yolo11n-1a2b3c4d", 0.3), score("project-7-v1-0a1b2c3d", 0.4)
+    champion = score("yolo11n-1a2b3c4d", 0.3)
+    challenger = replace(score("project-7-v1-0a1b2c3d", 0.4), shown_f1=0.52)
     difference = Difference(0.1, 0.02, 0.18)
     comparison = asdict(Comparison(12, 40, challenger, champion, difference))
     digest = "f" * 64
@@ -328,3 +329,4 @@ def test_done_run_shows_verdict_reasons_and_figures_before_and_after(
     assert "On 12 test images with 40 objects:" in result.output
     rows = [line.split() for line in result.output.splitlines()]
     assert ["mAP50-95", "0.300", "0.400", "+0.100"] in rows
+    assert ["F1", "as", "shown", "-", "0.520"] in rows, "of the model before it was not looked at"

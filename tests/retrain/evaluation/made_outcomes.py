@@ -7,6 +7,8 @@ import numpy as np
 from retrain.evaluation.outcomes import IOUS, ImageOutcomes, Outcomes, gather_outcomes
 
 LABELS = ("car", "person", "traffic light")
+# From this score on all of them are shown.
+LOWEST = np.full(len(LABELS), 0.25)
 
 
 def image_of(predictions: Sequence[tuple[int, float, float]], objects: Sequence[int]) -> ImageOutcomes:
@@ -20,7 +22,9 @@ def image_of(predictions: Sequence[tuple[int, float, float]], objects: Sequence[
     return ImageOutcomes(
         scores=np.array([score for _, score, _ in ordered], np.float64),
         classes=np.array([number for number, _, _ in ordered], np.intp),
-        is_right=np.array([[iou >= level for level in IOUS] for _, _, iou in ordered]).reshape(-1, len(IOUS)),
+        is_right=np.array([[iou >= level for level in IOUS] for _, _, iou in ordered], bool).reshape(
+            -1, len(IOUS)
+        ),
         objects=np.array(objects, np.int32),
     )
 

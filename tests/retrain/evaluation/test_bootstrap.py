@@ -8,6 +8,7 @@ from retrain.evaluation.bootstrap import Differences, bootstrap_differences
 from retrain.evaluation.outcomes import Outcomes
 from tests.retrain.evaluation.made_outcomes import (
     LABELS,
+    LOWEST,
     image_of,
     outcomes_of,
     perfect_image,
@@ -21,13 +22,16 @@ NOTHING = Difference(0.0, 0.0, 0.0)
 def compared(
     challenger: Outcomes, champion: Outcomes, *, seed: int = 1, draws: int = 1000, task: str = "detect"
 ) -> Differences:
-    return bootstrap_differences(challenger, champion, task=task, labels=LABELS, seed=seed, draws=draws)
+    return bootstrap_differences(
+        challenger, champion, task=task, labels=LABELS, lowest=LOWEST, seed=seed, draws=draws
+    )
 
 
 def test_equal_models_differ_by_exactly_nothing() -> None:
     found = compared(random_outcomes(3), random_outcomes(3))
     assert found.overall == NOTHING
     assert found.classes == dict.fromkeys(LABELS, NOTHING)
+    assert found.shown == NOTHING
 
 
 def test_both_models_are_drawn_on_the_same_images() -> None:
@@ -90,7 +94,7 @@ def test_class_that_a_draw_lacks_is_left_out_of_its_mean() -> None:
 
 def test_nothing_to_find_gives_no_difference() -> None:
     empty = outcomes_of([image_of([(0, 0.9, 0.0)], [0, 0, 0])] * 3)
-    assert compared(empty, empty) == Differences(None, {})
+    assert compared(empty, empty) == Differences(None, {}, None)
 
 
 def test_interval_holds_the_true_difference_about_as_often_as_it_says() -> None:

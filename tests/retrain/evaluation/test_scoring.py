@@ -5,14 +5,20 @@ import pytest
 from backend.training.entities import ClassScore
 from retrain.evaluation.outcomes import Outcomes
 from retrain.evaluation.scoring import best_threshold, score_model
-from tests.retrain.evaluation.made_outcomes import LABELS, image_of, outcomes_of, perfect_image
+from tests.retrain.evaluation.made_outcomes import LABELS, LOWEST, image_of, outcomes_of, perfect_image
 
 DEFAULT = 0.25
 
 
 def score(outcomes: Outcomes, *, threshold: float = 0.5, task: str = "detect"):  # type: ignore[no-untyped-def]
     return score_model(
-        outcomes, task=task, labels=LABELS, version="new-1", threshold=threshold, latency_ms=12.5
+        outcomes,
+        task=task,
+        labels=LABELS,
+        version="new-1",
+        threshold=threshold,
+        lowest=LOWEST,
+        latency_ms=12.5,
     )
 
 
@@ -52,6 +58,8 @@ def test_figures_hold_from_the_threshold_on() -> None:
     assert (person.precision, person.recall, person.objects) == (0.5, 0.5, 2)
     assert light == ClassScore("traffic light", 0, None, None, None, None, None)
     assert (found.version, found.threshold, found.latency_ms) == ("new-1", 0.5, 12.5)
+    # From 0.25 on five are shown, three of them right, of four objects.
+    assert found.shown_f1 == pytest.approx(6 / 9)
 
 
 def test_mean_is_over_the_classes_that_are_there() -> None:
@@ -77,3 +85,4 @@ def test_classifier_has_its_accuracy_as_both_figures() -> None:
 def test_nothing_to_find_is_nought() -> None:
     found = score(outcomes_of([image_of([(0, 0.9, 0)], [0, 0, 0])]))
     assert (found.map50, found.map50_95, found.precision, found.recall, found.f1) == (0, 0, 0, 0, 0)
+    assert found.shown_f1 == 0
