@@ -122,7 +122,7 @@ class TrainingSettings(BaseModel):
     )
     keep_versions: int = Field(5, ge=1, description="Newest versions of a project whose weights are kept.")
     alert_min_f1: float = Field(
-        0.0, ge=0, le=1, description="F1 on reviewed tasks below which an alert is raised; 0: never."
+        0.0, ge=0, le=1, description="F1 on tasks reviewed of late below which an alert is raised; 0: never."
     )
     alert_falls: int = Field(
         3, ge=0, description="Versions in a row, each worse on reviewed tasks, that raise an alert; 0: never."

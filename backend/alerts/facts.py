@@ -1,13 +1,14 @@
 """Read what is known of a project that an alert may be about."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.alerts.rules import ProjectFacts, VersionF1
+from backend.alerts.rules import RECENT_WEEKS, ProjectFacts, VersionF1
 from backend.review.entities import ReviewState
-from backend.stats.quality import VersionQuality
+from backend.stats.quality import QualityReport, VersionQuality
 from backend.stats.queries import read_quality
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlReview, SqlSync
@@ -47,6 +48,7 @@ def read_facts(database: Database, project_id: int) -> ProjectFacts:
         waiting_since=since,
         reviewed_at=reviewed_at,
         in_service=serving,
+        recent=_read_recent(database, quality, serving),
         versions=order_versions(quality.versions, numbers),
         runs=tuple(runs),
         drift=report.drift if report else None,
@@ -67,16 +69,23 @@ def order_versions(
         return max(numbers.get(part, 0) for part in version.split("+"))
 
     ordered = sorted(reversed(newest_first), key=lambda each: number(each.version))
-    return tuple(
-        VersionF1(
-            version=each.version,
-            is_trained=number(each.version) > 0,
-            # A model that finds nothing shows nothing: what it missed counts as well.
-            regions=each.corrected.tally.tp + each.corrected.tally.fp + each.corrected.tally.fn,
-            f1=each.corrected.f1,
-        )
-        for each in ordered
-    )
+    return tuple(_f1_of(each, is_trained=number(each.version) > 0) for each in ordered)
+
+
+def _read_recent(database: Database, quality: QualityReport, serving: str | None) -> VersionF1 | None:
+    """Return the F1 of the version in service in its last weeks; None where nobody has corrected it."""
+    found = next((each for each in quality.versions if each.version == serving), None)
+    if found is None:
+        return None
+    since = found.last_week - timedelta(weeks=RECENT_WEEKS - 1)
+    newest = read_quality(database, quality.project_id, version=serving, since=since).versions
+    return _f1_of(newest[0], is_trained=True) if newest else None
+
+
+def _f1_of(quality: VersionQuality, *, is_trained: bool) -> VersionF1:
+    tally = quality.corrected.tally
+    # A model that finds nothing shows nothing: what it missed counts as well.
+    return VersionF1(quality.version, is_trained, tally.tp + tally.fp + tally.fn, quality.corrected.f1)
 
 
 def _read_numbers(session: Session, project_id: int) -> dict[str, int]:

@@ -13,6 +13,8 @@ from backend.training.names import MISSING_IMAGES
 
 # Fewer say nothing of a version.
 LEAST_REGIONS = 30
+# What a version was like before does not help those who correct it now: new images make a good one bad.
+RECENT_WEEKS = 4
 _LONGEST_REASON = 500
 
 
@@ -36,7 +38,8 @@ class ProjectFacts:
     `waiting` counts tasks that nobody has viewed, `waiting_since` is when the first prediction of one of them
     was made, `reviewed_at` when a task was reviewed last. `is_gone` is true where Label Studio no longer has
     the project. `versions` are those of which there is an annotation, the weights that no run made first,
-    then by number; `in_service` is the version that serves. `runs` are the newest first. `drift` is what the
+    then by number; `in_service` is the version that serves, and `recent` its F1 in the newest `RECENT_WEEKS`
+    in which it was corrected, None where that is not known. `runs` are the newest first. `drift` is what the
     report says of it, None where there is none yet.
     """
 
@@ -46,6 +49,7 @@ class ProjectFacts:
     waiting_since: datetime | None
     reviewed_at: datetime | None
     in_service: str | None
+    recent: VersionF1 | None
     versions: tuple[VersionF1, ...]
     runs: tuple[TrainingRun, ...]
     drift: DriftReport | None
@@ -106,18 +110,20 @@ def _judge_reviews(facts: ProjectFacts, days: float, now: datetime) -> Finding |
 def _judge_level(facts: ProjectFacts, least: float) -> Finding | None:
     """Judge the version in service: surely below the limit, at or above it, or neither of the two.
 
-    It is surely below where the whole 95 % interval is, so that few reviews alarm nobody.
+    It is surely below where the whole 95 % interval is, so that few reviews alarm nobody. Its last weeks
+    count, or all of them where those hold too little.
     """
     kind, project = AlertKind.LOW_QUALITY, facts.project_id
     if not least:
         return _in_order(kind, project, "F1 is no longer watched (ALERT_MIN_F1).")
-    serving = next((each for each in facts.versions if each.version == facts.in_service), None)
-    if serving is None or serving.f1 is None or serving.regions < LEAST_REGIONS:
+    whole = next((each for each in facts.versions if each.version == facts.in_service), None)
+    enough = [each for each in (facts.recent, whole) if each is not None and each.regions >= LEAST_REGIONS]
+    if not enough or (f1 := enough[0].f1) is None:
         return None
-    f1 = serving.f1
+    when = f"in its last {RECENT_WEEKS} weeks of reviews " if enough[0] is facts.recent else ""
     figures = (
-        f"F1 of {serving.version} on reviewed tasks is {f1.value:.2f} (95 % interval {f1.low:.2f} to "
-        f"{f1.high:.2f}, from {serving.regions} regions)"
+        f"F1 of {enough[0].version} on reviewed tasks {when}is {f1.value:.2f} (95 % interval {f1.low:.2f} to "
+        f"{f1.high:.2f}, from {enough[0].regions} regions)"
     )
     if f1.high < least:
         return _wrong(

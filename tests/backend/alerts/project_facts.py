@@ -25,6 +25,7 @@ def facts(**changes: Any) -> ProjectFacts:
         "waiting_since": days_ago(200),
         "reviewed_at": days_ago(1),
         "in_service": None,
+        "recent": None,
         "versions": (),
         "runs": (),
         "drift": None,

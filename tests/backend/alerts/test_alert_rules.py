@@ -74,6 +74,22 @@ def test_quality_of_the_version_in_service(serving: Any, least: float, expected:
     assert state(AlertKind.LOW_QUALITY, known, {"alert_min_f1": least}) is expected
 
 
+@pytest.mark.parametrize(
+    ("recent", "expected"),
+    [
+        pytest.param(version("v1", 0.4), WRONG, id="bad now"),
+        pytest.param(
+            version("v1", 0.4, regions=LEAST_REGIONS - 1), IN_ORDER, id="bad now, by too few regions"
+        ),
+        pytest.param(version("v1", 0.56), UNSURE, id="neither now"),
+        pytest.param(version("v1", None), UNSURE, id="no F1 now"),
+    ],
+)
+def test_last_weeks_of_a_version_that_was_good_are_what_counts(recent: Any, expected: bool | None) -> None:
+    known = {"versions": (version("v1", 0.8, regions=9000),), "in_service": "v1", "recent": recent}
+    assert state(AlertKind.LOW_QUALITY, known, {"alert_min_f1": 0.6}) is expected
+
+
 def course(*values: float | None, serving: int | None = None, trained_from: int = 1) -> dict[str, Any]:
     """Return versions v0, v1, ... of these F1; those before `trained_from` were made by no run."""
     known = tuple(

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from backend.alerts.check import judge_project, judge_projects
 from backend.alerts.entities import AlertKind
 from backend.alerts.facts import read_facts
+from backend.alerts.rules import RECENT_WEEKS
 from backend.errors import NotFound
 from backend.review.entities import Tally
 from backend.settings import Settings
@@ -29,7 +30,7 @@ from tests.backend.alerts.drift_reports import drift, report
 from tests.backend.makers import MakeSettings
 from tests.backend.report import makers
 from tests.backend.review_rows import NOON, PROJECT, log_predictions, open_task, store_rows, viewed_task
-from tests.backend.tallies import know_project, store_tallies
+from tests.backend.tallies import MONDAY, know_project, store_tallies
 
 LATER = NOON + timedelta(days=40)
 DIGEST = "ab" * 32
@@ -75,7 +76,7 @@ def test_new_project_has_no_facts(database: Database) -> None:
     know_project(database)
     facts = read_facts(database, PROJECT)
     assert (facts.waiting, facts.waiting_since, facts.reviewed_at, facts.is_gone) == (0, None, None, False)
-    assert (facts.in_service, facts.versions, facts.runs) == (None, (), ())
+    assert (facts.in_service, facts.recent, facts.versions, facts.runs) == (None, None, (), ())
 
 
 def test_tasks_that_wait_and_the_last_review_are_read(database: Database) -> None:
@@ -111,6 +112,18 @@ def test_project_that_label_studio_deleted_is_gone(database: Database) -> None:
     counts = dict.fromkeys(("cursor", "tasks", "annotations", "missing", "changed", "deleted"), 0)
     store_rows(database, SqlSync(project_id=PROJECT, gone_at=NOON, **counts))
     assert read_facts(database, PROJECT).is_gone
+
+
+def test_last_weeks_of_the_version_in_service_are_read_apart(database: Database) -> None:
+    store_project(database, PROJECT, label_config="<View/>", model_version="v1", now=NOON)
+    good, bad = {"cat": Tally(kept=9)}, {"cat": Tally(kept=1, added=3)}
+    store_tallies(database, 1, good, week=MONDAY)
+    store_tallies(database, 2, bad, week=MONDAY + timedelta(weeks=1))
+    store_tallies(database, 3, bad, week=MONDAY + timedelta(weeks=RECENT_WEEKS))
+    store_tallies(database, 4, good, week=MONDAY + timedelta(weeks=RECENT_WEEKS), version="v0")
+    recent = read_facts(database, PROJECT).recent
+    assert recent is not None and recent.f1 is not None
+    assert (recent.version, recent.regions, recent.f1.value) == ("v1", 8, 0.4)
 
 
 @pytest.mark.usefixtures("snapshot")
