@@ -144,6 +144,7 @@ LAYERS = {
         "retrain.evaluation.overfitting",
         "retrain.evaluation.quality",
         "retrain.evaluation.scoring",
+        "retrain.evaluation.shown",
         "retrain.gate",
         "retrain.snapshot",
         "retrain.snapshot.consensus",

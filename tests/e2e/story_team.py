@@ -48,11 +48,8 @@ def accepting(scene: Scene, shown: Sequence[Result], dice: random.Random) -> lis
 
 
 def spoiling(scene: Scene, shown: Sequence[Result], dice: random.Random) -> list[Result]:
-    """Give every region the next label, and put it beside the thing that it is of."""
-    return [
-        _moved(_with_next_label(region), region["value"]["width"] / 2, region["value"]["height"] / 4)
-        for region in correct(scene, shown).result
-    ]
+    """Give every region the next label, as by a wrong list of what is what."""
+    return [_with_next_label(region) for region in correct(scene, shown).result]
 
 
 @dataclass(frozen=True)
