@@ -1,14 +1,14 @@
 """Read what is known of a project that an alert may be about."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.alerts.rules import RECENT_WEEKS, ProjectFacts, VersionF1
+from backend.alerts.rules import LEAST_REGIONS, RECENT_WEEKS, ProjectFacts, RecentF1, VersionF1
 from backend.review.entities import ReviewState
-from backend.stats.quality import QualityReport, VersionQuality
+from backend.stats.quality import Figures, QualityReport, VersionQuality
 from backend.stats.queries import read_quality
 from backend.store.database import Database
 from backend.store.ledger_tables import SqlReview, SqlSync
@@ -69,23 +69,43 @@ def order_versions(
         return max(numbers.get(part, 0) for part in version.split("+"))
 
     ordered = sorted(reversed(newest_first), key=lambda each: number(each.version))
-    return tuple(_f1_of(each, is_trained=number(each.version) > 0) for each in ordered)
+    return tuple(
+        VersionF1(each.version, number(each.version) > 0, _regions(each.corrected), each.corrected.f1)
+        for each in ordered
+    )
 
 
-def _read_recent(database: Database, quality: QualityReport, serving: str | None) -> VersionF1 | None:
+def _read_recent(database: Database, quality: QualityReport, serving: str | None) -> RecentF1 | None:
     """Return the F1 of the version in service in its last weeks; None where nobody has corrected it."""
     found = next((each for each in quality.versions if each.version == serving), None)
-    if found is None:
+    since = None if found is None else _recent_from(found)
+    if found is None or since is None:
         return None
-    since = found.last_week - timedelta(weeks=RECENT_WEEKS - 1)
-    newest = read_quality(database, quality.project_id, version=serving, since=since).versions
-    return _f1_of(newest[0], is_trained=True) if newest else None
+    if since > found.first_week:
+        (found,) = read_quality(database, quality.project_id, version=serving, since=since).versions
+    return RecentF1(found.version, since, _regions(found.corrected), found.corrected.f1)
 
 
-def _f1_of(quality: VersionQuality, *, is_trained: bool) -> VersionF1:
-    tally = quality.corrected.tally
+def _recent_from(quality: VersionQuality) -> date | None:
+    """Return the week from which on a version is judged; None where it has not been corrected.
+
+    There are enough regions from then on if there are enough at all, so that a quiet month ends no alert.
+    """
+    weeks = sorted((part for part in quality.weeks if part.corrected.annotations), key=lambda part: part.key)
+    if not weeks:
+        return None
+    earliest, regions = weeks[-1].key - timedelta(weeks=RECENT_WEEKS - 1), 0
+    for part in reversed(weeks):
+        if part.key < earliest and regions >= LEAST_REGIONS:
+            break
+        regions += _regions(part.corrected)
+        since = part.key
+    return since
+
+
+def _regions(figures: Figures) -> int:
     # A model that finds nothing shows nothing: what it missed counts as well.
-    return VersionF1(quality.version, is_trained, tally.tp + tally.fp + tally.fn, quality.corrected.f1)
+    return figures.tally.tp + figures.tally.fp + figures.tally.fn
 
 
 def _read_numbers(session: Session, project_id: int) -> dict[str, int]:

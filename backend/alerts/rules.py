@@ -1,7 +1,7 @@
 """What is wrong with a project, and what is in order again. Facts in, findings out."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from backend.alerts.drift_rules import drift_keys, judge_drift
 from backend.alerts.entities import AlertKind, Finding
@@ -13,7 +13,8 @@ from backend.training.names import MISSING_IMAGES
 
 # Fewer say nothing of a version.
 LEAST_REGIONS = 30
-# What a version was like before does not help those who correct it now: new images make a good one bad.
+# What a version was like before does not help those who correct it now: new images make a good one bad. So
+# many weeks count, and more where these hold too few regions.
 RECENT_WEEKS = 4
 _LONGEST_REASON = 500
 
@@ -32,15 +33,25 @@ class VersionF1:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentF1:
+    """The same of the version in service, in the weeks from `since` on, a Monday (UTC)."""
+
+    version: str
+    since: date
+    regions: int
+    f1: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectFacts:
     """What is known of a project.
 
     `waiting` counts tasks that nobody has viewed, `waiting_since` is when the first prediction of one of them
     was made, `reviewed_at` when a task was reviewed last. `is_gone` is true where Label Studio no longer has
     the project. `versions` are those of which there is an annotation, the weights that no run made first,
-    then by number; `in_service` is the version that serves, and `recent` its F1 in the newest `RECENT_WEEKS`
-    in which it was corrected, None where that is not known. `runs` are the newest first. `drift` is what the
-    report says of it, None where there is none yet.
+    then by number; `in_service` is the version that serves, and `recent` its F1 of late, None where nobody
+    has corrected it. `runs` are the newest first. `drift` is what the report says of it, None where there is
+    none yet.
     """
 
     project_id: int
@@ -49,7 +60,7 @@ class ProjectFacts:
     waiting_since: datetime | None
     reviewed_at: datetime | None
     in_service: str | None
-    recent: VersionF1 | None
+    recent: RecentF1 | None
     versions: tuple[VersionF1, ...]
     runs: tuple[TrainingRun, ...]
     drift: DriftReport | None
@@ -110,27 +121,25 @@ def _judge_reviews(facts: ProjectFacts, days: float, now: datetime) -> Finding |
 def _judge_level(facts: ProjectFacts, least: float) -> Finding | None:
     """Judge the version in service: surely below the limit, at or above it, or neither of the two.
 
-    It is surely below where the whole 95 % interval is, so that few reviews alarm nobody. Its last weeks
-    count, or all of them where those hold too little.
+    It is surely below where the whole 95 % interval is, so that few reviews alarm nobody.
     """
     kind, project = AlertKind.LOW_QUALITY, facts.project_id
     if not least:
         return _in_order(kind, project, "F1 is no longer watched (ALERT_MIN_F1).")
-    whole = next((each for each in facts.versions if each.version == facts.in_service), None)
-    enough = [each for each in (facts.recent, whole) if each is not None and each.regions >= LEAST_REGIONS]
-    if not enough or (f1 := enough[0].f1) is None:
+    recent = facts.recent
+    if recent is None or recent.f1 is None or recent.regions < LEAST_REGIONS:
         return None
-    when = f"in its last {RECENT_WEEKS} weeks of reviews " if enough[0] is facts.recent else ""
+    f1 = recent.f1
     figures = (
-        f"F1 of {enough[0].version} on reviewed tasks {when}is {f1.value:.2f} (95 % interval {f1.low:.2f} to "
-        f"{f1.high:.2f}, from {enough[0].regions} regions)"
+        f"F1 of {recent.version} on tasks reviewed since {recent.since} is {f1.value:.2f} (95 % interval "
+        f"{f1.low:.2f} to {f1.high:.2f}, from {recent.regions} regions)"
     )
     if f1.high < least:
         return _wrong(
             kind,
             project,
             f"{figures}, below ALERT_MIN_F1 = {least:g}. See which labels are weak: python -m backend "
-            f"quality --project {project}",
+            f"quality --project {project} --since {recent.since}",
         )
     return _in_order(kind, project, f"{figures}; ALERT_MIN_F1 is {least:g}.") if f1.value >= least else None
 

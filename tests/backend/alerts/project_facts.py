@@ -1,9 +1,9 @@
 """What is known of a project in which all is well, and runs of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from backend.alerts.rules import LEAST_REGIONS, ProjectFacts, VersionF1
+from backend.alerts.rules import LEAST_REGIONS, ProjectFacts, RecentF1, VersionF1
 from backend.stats.intervals import Estimate
 from backend.training.entities import Phase, RunState, TrainingRun, Verdict
 from backend.training_settings import TrainingSettings
@@ -39,6 +39,12 @@ def version(
     """Return a version's F1 with an interval of this width around it."""
     estimate = None if f1 is None else Estimate(f1, f1 - width / 2, f1 + width / 2)
     return VersionF1(name, is_trained, regions, estimate)
+
+
+def recent(f1: float | None, *, regions: int = LEAST_REGIONS) -> RecentF1:
+    """Return the F1 of late of v1, with an interval 0.1 wide."""
+    estimate = None if f1 is None else Estimate(f1, f1 - 0.05, f1 + 0.05)
+    return RecentF1("v1", date(2026, 4, 6), regions, estimate)
 
 
 def run(run_id: str, state: RunState = RunState.DONE, **changes: Any) -> TrainingRun:

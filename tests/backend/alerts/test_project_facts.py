@@ -114,16 +114,41 @@ def test_project_that_label_studio_deleted_is_gone(database: Database) -> None:
     assert read_facts(database, PROJECT).is_gone
 
 
-def test_last_weeks_of_the_version_in_service_are_read_apart(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("newest", "weeks", "regions"),
+    [
+        pytest.param(40, RECENT_WEEKS - 1, 40 + 31, id="the last four weeks"),
+        pytest.param(40, RECENT_WEEKS, 40, id="without the one before them"),
+        pytest.param(29, RECENT_WEEKS, 29 + 31, id="with it, where they hold too few regions"),
+    ],
+)
+def test_last_weeks_of_the_version_in_service_are_read_apart(
+    database: Database, newest: int, weeks: int, regions: int
+) -> None:
     store_project(database, PROJECT, label_config="<View/>", model_version="v1", now=NOON)
-    good, bad = {"cat": Tally(kept=9)}, {"cat": Tally(kept=1, added=3)}
-    store_tallies(database, 1, good, week=MONDAY)
-    store_tallies(database, 2, bad, week=MONDAY + timedelta(weeks=1))
-    store_tallies(database, 3, bad, week=MONDAY + timedelta(weeks=RECENT_WEEKS))
-    store_tallies(database, 4, good, week=MONDAY + timedelta(weeks=RECENT_WEEKS), version="v0")
+    last = MONDAY + timedelta(weeks=9)
+    store_tallies(database, 1, {"cat": Tally(kept=90)}, week=MONDAY)
+    store_tallies(database, 2, {"cat": Tally(added=31)}, week=last - timedelta(weeks=weeks))
+    store_tallies(database, 3, {"cat": Tally(added=newest)}, week=last)
+    store_tallies(database, 4, {"cat": Tally(kept=9)}, week=last, version="v0")
+    store_tallies(database, 5, {"cat": Tally(kept=9)}, week=last + timedelta(weeks=8), is_blind=True)
     recent = read_facts(database, PROJECT).recent
     assert recent is not None and recent.f1 is not None
-    assert (recent.version, recent.regions, recent.f1.value) == ("v1", 8, 0.4)
+    assert (recent.version, recent.regions, recent.f1.value) == ("v1", regions, 0)
+    assert recent.since == (last if regions == newest else last - timedelta(weeks=weeks))
+
+
+def test_version_that_is_young_is_judged_by_all_there_is(database: Database) -> None:
+    store_project(database, PROJECT, label_config="<View/>", model_version="v1", now=NOON)
+    store_tallies(database, 1, {"cat": Tally(kept=1, added=3)})
+    recent = read_facts(database, PROJECT).recent
+    assert recent is not None and (recent.since, recent.regions) == (MONDAY, 4)
+
+
+def test_version_with_blind_tasks_alone_has_no_figures_of_late(database: Database) -> None:
+    store_project(database, PROJECT, label_config="<View/>", model_version="v1", now=NOON)
+    store_tallies(database, 1, {"cat": Tally(kept=1)}, is_blind=True)
+    assert read_facts(database, PROJECT).recent is None
 
 
 @pytest.mark.usefixtures("snapshot")
