@@ -93,8 +93,8 @@ def _worse_as_shown(comparison: Comparison) -> Iterator[str]:
         assert champion is not None and challenger.shown_f1 is not None and champion.shown_f1 is not None
         yield (
             f"worse as it is shown: F1 {challenger.shown_f1:.3f} after {champion.shown_f1:.3f} "
-            f"({difference.value:+.3f}) from the shown score on; {_interval(difference)} {words}. It is "
-            f"best from a score of {challenger.threshold:.2f} on (model_score_threshold)"
+            f"({difference.value:+.3f}) from the shown score on; {_interval(difference)} {words}. At "
+            f"its best, from a score of {challenger.threshold:.2f} on, its F1 is {challenger.f1:.3f}"
         )
 
 

@@ -6,6 +6,7 @@ from backend.stats.change import (
     CLASS_POINTS,
     LEAST_IMAGES,
     MODERATE,
+    NEGLIGIBLE,
     Drift,
     Measure,
     Verdict,
@@ -86,7 +87,7 @@ def _is_over(drift: Drift) -> bool:
     is_moved = drift.measure in _OF_CLASSES and has_moved(
         drift.bins, factor=_CALM_FACTOR, points=_CALM_POINTS
     )
-    return drift.value < _CALM and not is_moved
+    return drift.value < NEGLIGIBLE or (drift.value < _CALM and not is_moved)
 
 
 def _name(report: DriftReport) -> str:

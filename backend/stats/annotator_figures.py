@@ -137,7 +137,7 @@ def doubt_about(figures: AnnotatorFigures, others: Estimate | None, *, has_blind
     Args:
         figures: Of the annotator; the warning in them is not looked at.
         others: Share that all others together leave as it is shown, None where there are none.
-        has_blind: Whether anybody in the project has had a blind task.
+        has_blind: Whether anybody in the project has had a blind task where the model finds something.
     """
     untouched = figures.untouched
     if untouched is None or untouched.low < HIGH_UNTOUCHED:
@@ -166,7 +166,7 @@ def _want_of_evidence(blind: Figures, has_blind: bool) -> str:
     if not has_blind:
         return (
             f"that takes {FEWEST_BLIND} blind tasks where the model finds something, and nobody has had one. "
-            "Set BLIND_FRACTION, so that some tasks come without predictions."
+            "Set BLIND_FRACTION, or raise it, so that some tasks come without predictions."
         )
     if blind.annotations < FEWEST_BLIND:
         return (
@@ -174,8 +174,8 @@ def _want_of_evidence(blind: Figures, has_blind: bool) -> str:
             "where the model finds something."
         )
     return (
-        f"this person has marked nothing on their {blind.annotations} blind tasks. Look at those: either "
-        "there is nothing to mark, or they were not looked at."
+        f"this person has marked nothing on the {blind.annotations} blind tasks where the model finds "
+        "something. Look at those: either there is nothing to mark, or they were not looked at."
     )
 
 

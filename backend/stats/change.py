@@ -107,7 +107,8 @@ def judge_classes(stability: Stability, bins: Sequence[Bin]) -> Verdict:
 def has_moved(bins: Sequence[Bin], *, factor: float, points: float) -> bool:
     """Return whether a share has become `factor` times as great or as small, and by `points`, in [0, 1]."""
     shares = (sorted((each.expected.value, each.actual.value)) for each in bins)
-    return any(high >= factor * low and high - low >= points for low, high in shares)
+    # Shares are rounded: 0.15 is half as much again as 0.1, and 0.05 more.
+    return any(high >= factor * low - 1e-9 and high - low >= points - 1e-9 for low, high in shares)
 
 
 def limit_of(stability: Stability) -> float:

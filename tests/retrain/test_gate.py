@@ -176,7 +176,9 @@ def test_model_that_shows_worse_regions_is_held(
         assert shown is not None
         change = f"F1 {0.5 + shown.value:.3f} after 0.500 ({shown.value:+.3f})"
         assert decision.reasons[0].startswith(f"worse as it is shown: {change} from the shown score on; ")
-        assert decision.reasons[0].endswith("It is best from a score of 0.18 on (model_score_threshold)")
+        assert decision.reasons[0].endswith("At its best, from a score of 0.18 on, its F1 is 0.650")
+        assert ("lies below 0" in decision.reasons[0]) == (shown.high < 0)
+        assert ("mAP50-95 is not surely better" in decision.reasons[0]) == (shown.high >= 0)
 
 
 def test_model_that_finds_the_same_and_shows_less_of_it_is_held() -> None:

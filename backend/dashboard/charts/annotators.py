@@ -100,7 +100,8 @@ def _overview(
         note=" ".join(
             (
                 "Of 100 tasks, how many were submitted as shown; and of 100 objects that the person marked, "
-                "how many the model had found, where its boxes were seen and where not.",
+                "how many the model had found, where its boxes were seen and where not; tasks in which it "
+                "finds nothing are left out.",
                 *warnings,
             )
         ),
@@ -184,11 +185,12 @@ def _model_by(figures: AnnotatorFigures, name: str) -> Chart:
     return Chart(
         key="annotator-model",
         title=f"The model, by the labels of {name}",
-        note="Where corrected tasks are far above blind ones, this person leans on what is shown.",
+        note="In tasks where the model finds something. Where corrected ones are far above blind ones, this "
+        "person leans on what is shown.",
         table=table,
         traces=(dots(first_rows(table, len(rows)), "Figure", "Share", place=0),) if rows else (),
         layout=in_rows(len(rows), share_axis("Share, 0 to 1")),
-        empty="Nothing that this person submitted had a prediction of the model's to compare with.",
+        empty="In nothing that this person submitted has the model found anything.",
     )
 
 

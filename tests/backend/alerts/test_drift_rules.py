@@ -64,6 +64,11 @@ def test_clear_change_is_wrong_in_its_own_measure_alone(measure: Measure, verdic
             id="a class that has not",
         ),
         pytest.param(
+            drift(Measure.CLASS_MIX, value=0.007, p_value=0.001, bins=(moved(0.10, 0.13),)),
+            IN_ORDER,
+            id="a class that has moved by as good as nothing",
+        ),
+        pytest.param(
             drift(Measure.SCORES, Verdict.SMALL, bins=(moved(0.10, 0.14),)), IN_ORDER, id="a range of scores"
         ),
         pytest.param(unknown(Measure.SCORES, 100, 19, sides=SIDES), UNSURE, id="too few images of late"),

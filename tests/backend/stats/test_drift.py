@@ -212,8 +212,8 @@ def test_negligible_change_of_very_many_images_is_no_alarm() -> None:
 @pytest.mark.parametrize(
     ("was", "now", "expected"),
     [
-        pytest.param(0.10, 0.16, Verdict.MODERATE, id="half as frequent again"),
-        pytest.param(0.16, 0.10, Verdict.MODERATE, id="a third rarer"),
+        pytest.param(0.10, 0.15, Verdict.MODERATE, id="half as frequent again"),
+        pytest.param(0.15, 0.10, Verdict.MODERATE, id="a third rarer"),
         pytest.param(0.40, 0.50, Verdict.SMALL, id="ten points, but a quarter of it"),
         pytest.param(0.03, 0.06, Verdict.SMALL, id="twice, but three points"),
     ],

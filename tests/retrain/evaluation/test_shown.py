@@ -6,7 +6,7 @@ import pytest
 from backend.entities import ControlTag
 from backend.training.entities import TrainingTarget
 from retrain.evaluation.shown import count_shown, lowest_scores
-from tests.retrain.evaluation.made_outcomes import LOWEST, image_of, outcomes_of
+from tests.retrain.evaluation.made_outcomes import image_of, outcomes_of
 
 DEFAULT = 0.25
 
@@ -50,7 +50,8 @@ def test_images_count_as_often_as_they_are_drawn() -> None:
     good = image_of([(0, 0.9, 0.7), (1, 0.2, 1.0)], [1, 1, 0])  # the person is not shown
     bad = image_of([(0, 0.5, 0.4)], [1, 0, 0])
     empty = image_of([], [0, 0, 0])
-    shown = count_shown(outcomes_of([good, bad, empty]), LOWEST)
+    # Each class by its own score.
+    shown = count_shown(outcomes_of([good, bad, empty]), np.array([0.4, 0.3, 0.1]))
     assert (shown.regions.tolist(), shown.right.tolist(), shown.objects.tolist()) == (
         [1, 1, 0],
         [1, 0, 0],
