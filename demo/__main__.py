@@ -21,7 +21,7 @@ def main() -> None:
     label_studio_port = int(os.environ.get("LABEL_STUDIO_PORT", "8080"))
     port = int(os.environ.get("PORT", "9090"))
     for name, number in (("LABEL_STUDIO_PORT", label_studio_port), ("PORT", port)):
-        if _is_taken(number):
+        if is_taken(number):
             sys.exit(
                 f"Port {number} is in use, perhaps by another demo. Stop that program, or choose another: "
                 f"make demo {name}={number + 1}"
@@ -65,8 +65,9 @@ def demo_environment(data_dir: Path, *, label_studio_port: int, port: int) -> di
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
         "WEBHOOK_SECRET": keys["webhook_secret"],
-        "BASIC_AUTH_USER": "label-studio",
-        "BASIC_AUTH_PASS": keys["basic_auth_pass"],
+        # One login for both servers: nobody should have to look for a second one.
+        "BASIC_AUTH_USER": USER,
+        "BASIC_AUTH_PASS": keys["password"],
         "YOLO_WEIGHTS": str(WEIGHTS),
         "SAM_MODEL": str(SAM_WEIGHTS),
         **label_studio_environment(
@@ -86,7 +87,6 @@ def _credentials(path: Path) -> dict[str, str]:
             "token": secrets.token_hex(20),
             "secret_key": secrets.token_urlsafe(32),
             "webhook_secret": secrets.token_urlsafe(16),
-            "basic_auth_pass": secrets.token_urlsafe(16),
         }
         temporary = path.with_suffix(".tmp")
         temporary.touch(mode=0o600)
@@ -96,7 +96,8 @@ def _credentials(path: Path) -> dict[str, str]:
     return loaded
 
 
-def _is_taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Return whether a program listens on this port of the machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

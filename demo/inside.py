@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from demo.__main__ import PORTS_FILE, clean_environment, data_folder, demo_environment
+from demo.__main__ import PORTS_FILE, clean_environment, data_folder, demo_environment, is_taken
 
 
 def main() -> None:
@@ -16,6 +16,8 @@ def main() -> None:
         ports = json.loads((folder / PORTS_FILE).read_text())
     except FileNotFoundError:
         sys.exit("error: The demo has not been started yet. Start it in another terminal: make demo")
+    if not is_taken(ports["port"]):
+        sys.exit("error: The demo does not run. Start it in another terminal: make demo")
     environment = clean_environment() | demo_environment(folder, **ports)
     os.chdir(folder)
     os.execve(sys.executable, [sys.executable, "-m", *sys.argv[1:]], environment)

@@ -128,7 +128,11 @@ def _print_addresses(boxes: str, masks: str, *, figures: str) -> None:
         'how people label unaided. The tab "Model unsure first" lists them by how sure the model is.',
         "For masks, open a picture of the second address, switch Auto-Annotation on (bottom), then take",
         'a label under "Click" and click the thing. A click with Alt takes away; "Frame" does it with a box.',
-        "The figures are for whoever runs the project: how good the model is, and what to do next.",
+        "The figures are for whoever runs the project: how good the model is, and what to do next. User and",
+        "password are the same there.",
+        "",
+        "In another terminal, here:  make demo-retrain     corrections, a training run, a better model",
+        "                            .venv/bin/python -m demo.inside backend status     and other commands",
         "Ctrl-C ends the demo; its data stay in",
         os.environ["DATA_DIR"],
     ]

@@ -134,7 +134,10 @@ def _wait_until_ready(process: Popen[bytes], log: Path) -> None:
 
 def _look(printed: str) -> tuple[int, list[tuple[int, int]]]:
     """Log in with what the demo printed; return its project and the tasks with their predictions."""
-    shown = {name: _printed(printed, name) for name in ("Open", "User", "Password")}
+    shown = {name: _printed(printed, name) for name in ("Open", "Figures", "User", "Password")}
+    login = (shown["User"], shown["Password"])
+    page = httpx.get(shown["Figures"], auth=login, trust_env=False, timeout=60).raise_for_status().text
+    assert "Street scenes" in page
     address = httpx.URL(shown["Open"])
     project = int(address.path.split("/")[2])
     with httpx.Client(
