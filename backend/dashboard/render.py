@@ -17,7 +17,10 @@ from backend.stats.intervals import Estimate
 # What stands where there is no figure.
 NOTHING = "–"
 _DIGITS = 2
-_COMMAND = re.compile(r"python -m backend(?: [^\s.,;:()]+(?:[.:][^\s.,;:()]+)*)*")
+_TOKEN = r"[^\s.,;:()]+(?:[.:][^\s.,;:()]+)*"
+# Options, numbers, and names in capitals or with a number belong to a command; other words to the sentence.
+_ARGUMENT = rf"--[a-z-]+|(?=\S*[0-9]){_TOKEN}|[A-Z_]{{2,}}(?:\.[a-z]+)?(?!\w)"
+_COMMAND = re.compile(rf"python -m backend(?: [a-z-]+(?: (?:{_ARGUMENT}))*)?")
 _SPANS = ((365 * 86400, "year"), (30 * 86400, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 

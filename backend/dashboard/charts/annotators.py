@@ -161,7 +161,7 @@ def _weekly(
         ),
         table=table,
         traces=tuple(lines),
-        layout=over_weeks(axis),
+        layout=over_weeks(axis, [week.week for each in annotators for week in each.weeks[-_MOST_WEEKS:]]),
         empty=empty,
     )
 
@@ -230,8 +230,8 @@ def _weeks_of(figures: AnnotatorFigures, project_id: int) -> tuple[Chart, ...]:
             line(drawn, "Week from", _UNTOUCHED, place=0),
         ),
     )
-    empty = _EMPTY.format(project_id)
+    empty, weeks = _EMPTY.format(project_id), [week.week for week in figures.weeks]
     return tuple(
-        Chart(key, title, note, table, (trace,) if rows else (), over_weeks(axis), empty)
+        Chart(key, title, note, table, (trace,) if rows else (), over_weeks(axis, weeks), empty)
         for key, title, note, axis, trace in shown
     )

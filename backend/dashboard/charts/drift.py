@@ -32,12 +32,9 @@ def drift_section(report: DriftReport, project_id: int) -> Section:
         if report.version
         else "No trained version is in service, so there is nothing to compare with."
     )
-    empty = " ".join(
-        (
-            *report.notes,
-            "Drift can be told once a trained version is in service and has predicted new images: "
-            f"python -m backend train --project {project_id}",
-        )
+    empty = (
+        "Drift can be told once a trained version is in service and has predicted new images: "
+        f"python -m backend train --project {project_id}"
     )
     measures = (*report.measures, report.bias)
     details = tuple(

@@ -1,5 +1,7 @@
 """Plotly's layouts: axes and their titles. Colours, fonts and margins are the page's."""
 
+from collections.abc import Collection
+from datetime import date, timedelta
 from typing import Any
 
 Layout = dict[str, Any]
@@ -7,8 +9,9 @@ Layout = dict[str, Any]
 # Pixels of a row, and of what is above and below all rows.
 _ROW, _FRAME = 28, 110
 _LEAST_HEIGHT = 170
-# Axes that count so little have a mark at each whole number, and none between.
+# Axes that count so little have a mark at each whole number or week, and none between.
 _FEW = 5
+_BESIDE_WEEKS = timedelta(days=4)
 
 
 def over_versions(y: dict[str, Any]) -> Layout:
@@ -16,9 +19,16 @@ def over_versions(y: dict[str, Any]) -> Layout:
     return {"xaxis": _category("Version"), "yaxis": y}
 
 
-def over_weeks(y: dict[str, Any]) -> Layout:
-    """Return a chart by week."""
-    return {"xaxis": {"title": {"text": "Week from"}, "type": "date"}, "yaxis": y}
+def over_weeks(y: dict[str, Any], weeks: Collection[date]) -> Layout:
+    """Return a chart by week; `weeks` are those that it shows, by their Mondays."""
+    axis: dict[str, Any] = {"title": {"text": "Week from"}, "type": "date"}
+    # Plotly gives a single week no width, and would mark milliseconds of it.
+    if weeks and max(weeks) - min(weeks) < timedelta(weeks=_FEW):
+        ends = min(weeks) - _BESIDE_WEEKS, max(weeks) + _BESIDE_WEEKS
+        axis["range"] = [end.isoformat() for end in ends]
+        axis["tickvals"] = [week.isoformat() for week in sorted(set(weeks))]
+        axis["tickformat"] = "%-d %b %Y"
+    return {"xaxis": axis, "yaxis": y}
 
 
 def over_numbers(title: str, y: dict[str, Any]) -> Layout:

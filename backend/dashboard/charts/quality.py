@@ -39,7 +39,7 @@ class _Axis:
     column: str
     plural: str
     most: int
-    layout: Callable[[dict[str, Any]], Layout]
+    layout: Callable[[dict[str, Any], Sequence[Any]], Layout]
     address: Callable[[str], str] | None = None
     trained: frozenset[str] = frozenset()
 
@@ -64,7 +64,7 @@ def quality_section(
         f"while the server was down is fetched by: python -m backend sync --project {report.project_id}"
     )
     trained = frozenset(each.trained.version for each in versions)
-    axis = _Axis("Version", "versions", MOST_VERSIONS, over_versions, links.version, trained)
+    axis = _Axis("Version", "versions", MOST_VERSIONS, lambda y, _: over_versions(y), links.version, trained)
     charts = (
         *_by_version(report, axis, empty),
         *_by_week(report, empty),
@@ -135,7 +135,7 @@ def _rates(key: str, title: str, note: str, rows: Sequence[_Row], *, axis: _Axis
         note=note + drawn_words(rows, axis.most, axis.plural),
         table=table,
         traces=tuple(lines) if rows else (),
-        layout=spread(axis.layout(share_axis("Share, 0 to 1"))),
+        layout=spread(axis.layout(share_axis("Share, 0 to 1"), [key for key, _ in rows])),
         empty=empty,
     )
 
@@ -152,7 +152,7 @@ def _changes(key: str, title: str, rows: Sequence[_Row], *, axis: _Axis, empty: 
         "they should be." + drawn_words(rows, axis.most, axis.plural),
         table=table,
         traces=error_bars_of(drawn, axis.column) if rows else (),
-        layout=stacked(axis.layout(number_axis("Corrections per 100 shown"))),
+        layout=stacked(axis.layout(number_axis("Corrections per 100 shown"), [key for key, _ in rows])),
         empty=empty,
     )
 

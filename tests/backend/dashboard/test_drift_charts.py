@@ -76,9 +76,9 @@ def test_prediction_bias_compares_predicted_with_corrected() -> None:
     assert named(chart, "Predicted")["y"][named(chart, "Predicted")["x"].index("car")] == 75
 
 
-def test_without_a_trained_version_notes_say_why_and_nothing_is_drawn() -> None:
+def test_without_a_trained_version_it_says_how_to_get_one_and_draws_nothing() -> None:
     (chart,) = charts_of(empty_report().drift).values()
-    assert chart.empty.startswith("No version serves. ")
+    assert chart.empty.endswith("python -m backend train --project 1")
     assert not chart.table.rows
 
 

@@ -1,10 +1,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from backend.dashboard.charts.errors import errors_section
+from backend.dashboard.charts.layouts import over_weeks
 from backend.dashboard.charts.quality import quality_section
 from backend.dashboard.entities import Chart, Links
 from backend.review.entities import Tally
@@ -187,3 +188,16 @@ def test_versions_are_typed_as_names_on_the_axis() -> None:
     versions: tuple[VersionQuality, ...] = (replace(NEWEST, version="2024"),)
     chart = quality_charts(QualityReport(1, versions))["quality-corrected"]
     assert chart.layout["xaxis"]["type"] == "category"
+
+
+@pytest.mark.parametrize("weeks", [1, 4, 5])
+def test_few_weeks_are_marked_each_on_its_monday(weeks: int) -> None:
+    mondays = [date(2026, 11, 2) + timedelta(weeks=number) for number in range(weeks)]
+    axis = over_weeks({}, mondays)["xaxis"]
+    assert axis["tickvals"] == [f"{monday}" for monday in mondays]
+    assert axis["range"][0] < f"{mondays[0]}" and axis["range"][1] > f"{mondays[-1]}"
+
+
+@pytest.mark.parametrize("weeks", [[], [date(2026, 11, 2), date(2026, 12, 7)]])
+def test_many_weeks_or_none_are_marked_as_plotly_likes(weeks: list[date]) -> None:
+    assert set(over_weeks({}, weeks)["xaxis"]) == {"title", "type"}

@@ -123,6 +123,28 @@ def test_commands_in_a_sentence_stand_out_and_all_else_is_escaped() -> None:
     assert commands(text) == f"Label &lt;some&gt;: {command}. Then wait."
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train --project 1",
+        "errors --project 1 --tab",
+        "report --project 1 --out FILE.html",
+        "promote VERSION",
+        "rollback --project ID",
+        "quality --project 7 --since 2026-04-06",
+        "versions",
+        "promote project-1-v2-0a1b2c3d",
+    ],
+)
+@pytest.mark.parametrize(
+    "after", ["", " To tell more takes time.", " and wait", ", then wait", ". It is done."]
+)
+def test_command_ends_before_the_words_of_the_sentence(command: str, after: str) -> None:
+    assert commands(f"Do: python -m backend {command}{after}") == (
+        f"Do: <code>python -m backend {command}</code>{after}"
+    )
+
+
 def test_what_a_table_holds_is_escaped(renderer: Renderer) -> None:
     html = macro(renderer, "macros.table(table)", table=table(("<b>",)))
     assert "&lt;b&gt;" in html and "<b>" not in html
