@@ -24,4 +24,4 @@ def report(
             write_report(services, project, target)
         except OSError as error:
             raise BadRequest(f"{target} cannot be written: {error.strerror}. Name another file.") from None
-    out.print(f"Wrote {target} ({target.stat().st_size / 2**20:.1f} MB). Open it in a browser.")
+    out.print(f"Wrote {target.resolve()} ({target.stat().st_size / 2**20:.1f} MB). Open it in a browser.")

@@ -19,8 +19,11 @@ from backend.store.project_settings import project_settings
 from backend.store.reviews import count_states
 from backend.store.runs import active_run, ask_to_cancel_run, get_run
 from backend.store.versions import alias_moves, list_judged
+from backend.training.facts import read_training_facts
+from backend.training.policy import decide
 from backend.training.progress import state_words
 from backend.training.request import ask_for_training
+from backend.training_settings import TrainingSettings
 
 _COUNT = re.compile("[0-9]{1,9}")
 
@@ -29,6 +32,8 @@ def _ask_train(services: Services, target: Target) -> Question:
     states = count_states(services.database, target.project_id)
     own = project_settings(services.database, target.project_id, services.settings)
     active = active_run(services.database, target.project_id)
+    if active is None:
+        _refuse_vain_request(services, target.project_id, own)
     outcome = "goes into service by itself" if own.promote_auto else "waits for somebody to promote it"
     return Question(
         "Train now",
@@ -46,7 +51,16 @@ def _ask_train(services: Services, target: Target) -> Question:
     )
 
 
+def _refuse_vain_request(services: Services, project_id: int, settings: TrainingSettings) -> None:
+    with services.database.read() as session:
+        facts = read_training_facts(session, project_id, now=datetime.now(UTC))
+    decision = decide(facts, settings, is_asked=True, is_cron=False)
+    if not decision.is_due:
+        raise BadRequest(f"No run would begin: {decision.reason}")
+
+
 def _train(services: Services, target: Target, _: Answer) -> str:
+    _ask_train(services, target)  # refuses where there is too little to learn from meanwhile
     ask_for_training(services.database, services.queue, target.project_id, now=datetime.now(UTC))
     return f"A training run was asked for. {_who_works(services, EVENTS, TRAIN)}".strip()
 

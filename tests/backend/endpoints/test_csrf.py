@@ -10,6 +10,7 @@ from backend.store.audit import list_audit
 from backend.store.training_requests import is_training_asked
 from tests.backend.endpoints.page_forms import answer, token_of
 from tests.backend.makers import MakeClient
+from tests.backend.review_rows import store_rows, viewed_task
 from tests.backend.tallies import PROJECT, know_project
 
 PAGE = f"/dashboard/projects/{PROJECT}/train"
@@ -38,6 +39,8 @@ OWN = [
 @pytest.fixture(autouse=True)
 def project(services: Services) -> None:
     know_project(services.database)
+    # As many as a run needs.
+    store_rows(services.database, *map(viewed_task, range(1, 11)))
 
 
 def is_asked(services: Services) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from backend.labelstudio.client import LabelStudioClient
 from backend.labelstudio.task_lists import annotator_titles
@@ -19,6 +20,7 @@ from backend.stats.label_errors import ErrorKind
 from backend.store.alerts import get_alert, list_alerts, resolve_alert
 from backend.store.audit import AuditEntry, list_audit
 from backend.store.jobs import active_job
+from backend.store.ledger_tables import SqlReview
 from backend.store.runs import active_run, ask_to_cancel_run, get_run
 from backend.store.stored_reports import store_report
 from backend.store.training_requests import is_training_asked
@@ -86,6 +88,22 @@ def test_training_is_asked_for(client: FlaskClient, services: Services) -> None:
     with services.database.read() as session:
         assert is_training_asked(session, PROJECT)
     assert newest(services).action == "train" and newest(services).is_done
+
+
+def test_training_that_would_not_begin_is_refused_with_the_reason(
+    client: FlaskClient, services: Services
+) -> None:
+    # While a run is active it may come to more.
+    asked = client.get(f"{HOME}/train")
+    end_active_run(services)
+    with services.database.write() as session:
+        session.execute(delete(SqlReview).where(SqlReview.project_id == PROJECT))
+    done = client.post(f"{HOME}/train", data=hidden_of(asked))
+    for refused in (done, client.get(f"{HOME}/train")):
+        assert refused.status_code == 400
+        assert "No run would begin: 0 of the 10 reviewed tasks" in refused.text
+    with services.database.read() as session:
+        assert not is_training_asked(session, PROJECT)
 
 
 def test_model_of_the_settings_is_promoted(client: FlaskClient, services: Services) -> None:
