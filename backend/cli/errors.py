@@ -119,7 +119,7 @@ def _write(found: Sequence[LabelError], target: Path) -> None:
             f"--out is {target}, which cannot be written: {error.strerror}. Name a file in a folder that is "
             "there."
         ) from None
-    out.print(f"Suspected errors written to {target}: {len(found)}.")
+    out.print(f"Suspected errors written to {target.resolve()}: {len(found)}.")
 
 
 def _json(found: Sequence[LabelError]) -> str:

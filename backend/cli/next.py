@@ -75,4 +75,4 @@ def _write(tasks: Sequence[NextTask], target: Path) -> None:
             f"--out is {target}, which cannot be written: {error.strerror}. Name a file in a folder that is "
             "there."
         ) from error
-    out.print(f"{len(tasks)} tasks were written to {target}.")
+    out.print(f"{len(tasks)} tasks were written to {target.resolve()}.")

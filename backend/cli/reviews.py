@@ -104,7 +104,7 @@ def _write_csv(services: Services, project: int, wanted: ReviewFilter, target: s
             typer.echo(text.encode(), nl=False)
         return
     _replace_file(Path(target), lines)
-    out.print(f"Wrote {target.resolve()}.")
+    out.print(f"Wrote {Path(target).resolve()}.")
 
 
 def _replace_file(path: Path, lines: Iterable[str]) -> None:
