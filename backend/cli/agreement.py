@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from backend.cli.console import figure_table, open_services, out, write_percent
+from backend.cli.console import figure_table, open_services, out, print_table, write_percent
 from backend.labelstudio.tasks import MAX_ID
 from backend.report_settings import ModelRole
 from backend.review.matching import SAME_IOU
@@ -53,7 +53,7 @@ def _print_table(heading: str, rows: Sequence[tuple[str, Agreement]]) -> None:
     for name, each in rows:
         figures = (each.f1, each.iou, each.alpha, each.alpha_matched)
         table.add_row(name, str(each.tasks), str(each.regions), *map(write_percent, figures))
-    out.print(table)
+    print_table(table)
 
 
 def _print_choices(report: AgreementReport) -> None:
@@ -65,7 +65,7 @@ def _print_choices(report: AgreementReport) -> None:
         for pair in each.pairs:
             name = f"{each.control}: {_pair(pair.one, pair.other)}"
             table.add_row(name, str(pair.tasks), str(pair.equal), write_percent(pair.kappa), "")
-    out.print(table)
+    print_table(table)
 
 
 def _print_raters(raters: Sequence[RaterAgreement]) -> None:
@@ -77,7 +77,7 @@ def _print_raters(raters: Sequence[RaterAgreement]) -> None:
         figures = (each.f1, each.f1_of_others, each.difference)
         name = f"{each.rater} (unlike)" if each.is_unlike else str(each.rater)
         table.add_row(name, str(each.tasks), *map(write_percent, figures))
-    out.print(table)
+    print_table(table)
     for each in known:
         if each.is_unlike:
             name = str(each.rater).capitalize()
@@ -93,7 +93,7 @@ def _print_tasks(report: AgreementReport, most: int) -> None:
         between = ", ".join(map(str, each.raters))
         counts = (f"{100 * each.agreement:.0f}", str(each.things), str(each.disputed))
         table.add_row(f"task {each.task_id}", *counts, between)
-    out.print(table)
+    print_table(table)
 
 
 def _pair(one: Rater, other: Rater) -> str:

@@ -2,7 +2,7 @@
 
 import typer
 
-from backend.cli.console import figure_table, open_services, out, write_figure, write_percent
+from backend.cli.console import figure_table, open_services, out, print_table, write_figure, write_percent
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.advice_words import name_of
 from backend.report.build import current_report
@@ -40,7 +40,7 @@ def _print_all(report: ProjectReport) -> None:
         counts = (str(each.annotations), str(each.skipped))
         name = name_of(report, each.annotator)
         table.add_row(name, *counts, write_figure(each.seconds), *map(write_percent, shares))
-    out.print(table)
+    print_table(table)
 
 
 def _print_weeks(figures: AnnotatorFigures, name: str) -> None:
@@ -49,4 +49,4 @@ def _print_weeks(figures: AnnotatorFigures, name: str) -> None:
         seconds = "-" if week.seconds is None else f"{week.seconds:.0f}"
         untouched = "-" if week.untouched is None else f"{100 * week.untouched:.0f}"
         table.add_row(str(week.week), str(week.annotations), seconds, untouched)
-    out.print(table)
+    print_table(table)

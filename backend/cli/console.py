@@ -13,6 +13,8 @@ from backend.settings import read_settings
 from backend.stats.intervals import Estimate
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
+# Narrower, a table would lose its names or its figures; a narrow terminal breaks the lines instead.
+_LEAST_WIDTH = 110
 
 
 @contextmanager
@@ -29,6 +31,11 @@ def open_services() -> Iterator[Services]:
         yield services
     finally:
         services.close()
+
+
+def print_table(table: Table) -> None:
+    """Print a table with all of its columns, however narrow the terminal."""
+    Console(highlight=False, markup=False, width=max(out.width, _LEAST_WIDTH)).print(table)
 
 
 def figure_table(heading: str, *names: str) -> Table:

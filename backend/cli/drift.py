@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from backend.cli.console import figure_table, open_services, out, write_percent
+from backend.cli.console import figure_table, open_services, out, print_table, write_percent
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.build import current_report
 from backend.stats.change import Bin, Drift
@@ -44,7 +44,7 @@ def _print_measures(report: DriftReport) -> None:
         for each in known:
             images = f"{each.expected_images}, {each.actual_images}"
             table.add_row(each.measure, images, _psi(each), f"{each.limit:.3f}", each.verdict)
-        out.print(table)
+        print_table(table)
     for each in known:
         out.print(each.sentence)
     for each in report.measures:
@@ -60,7 +60,7 @@ def _print_bins(drift: Drift, *names: str) -> None:
     changed = sorted(drift.bins, key=lambda each: -abs(each.difference.value))[:_BINS_SHOWN]
     for each in changed:
         table.add_row(each.name, *_shares(each))
-    out.print(table)
+    print_table(table)
 
 
 def _shares(each: Bin) -> Sequence[str]:

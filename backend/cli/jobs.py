@@ -6,7 +6,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import open_services, out, print_table
 from backend.cli.watch import print_end, watch_job
 from backend.entities import Job, TaskState
 from backend.prelabel.progress import progress_of
@@ -64,7 +64,7 @@ def _print_jobs(database: Database, found: list[Job]) -> None:
             *("" if count is None else str(count) for count in counts),
             job.version or "",
         )
-    out.print(table)
+    print_table(table)
 
 
 def _print_failed(database: Database, job_id: str) -> None:

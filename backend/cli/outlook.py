@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from backend.cli.console import figure_table, open_services, out
+from backend.cli.console import figure_table, open_services, out, print_table
 from backend.labelstudio.tasks import MAX_ID
 from backend.report.build import current_report
 from backend.stats.curve_fit import CurvePoint
@@ -41,7 +41,7 @@ def _print_versions(report: OutlookReport) -> None:
         table.add_row(*_cells(point, point.version))
     for point in report.left_out:
         table.add_row(*_cells(point, f"{point.version} (left out)"))
-    out.print(table)
+    print_table(table)
 
 
 def _cells(point: CurvePoint, name: str) -> tuple[str, str, str, str]:
@@ -56,7 +56,7 @@ def _print_classes(classes: Sequence[ClassBalance]) -> None:
         counts = (_count(each.images), _count(each.test_objects))
         f1 = "-" if each.f1 is None else f"{each.f1:.2f}"
         table.add_row(each.label, f"{each.objects:,}", f"{100 * each.share:.1f}", *counts, f1)
-    out.print(table)
+    print_table(table)
 
 
 def _count(number: int | None) -> str:

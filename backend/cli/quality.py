@@ -8,7 +8,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import open_services, out, print_table
 from backend.labelstudio.tasks import MAX_ID
 from backend.stats.intervals import Estimate
 from backend.stats.quality import Figures, Part, VersionQuality
@@ -90,7 +90,7 @@ def _print_table(heading: str, rows: Sequence[tuple[str, Figures]]) -> None:
         counts = (figures.annotations, tally.tp, tally.fp, tally.fn)
         shares = (figures.precision, figures.recall, figures.f1)
         table.add_row(name, *map(str, counts), *map(_share, shares))
-    out.print(table)
+    print_table(table)
 
 
 def _share(estimate: Estimate | None) -> str:

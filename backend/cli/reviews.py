@@ -8,7 +8,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import open_services, out, print_table
 from backend.errors import BadRequest
 from backend.labelstudio.tasks import MAX_ID
 from backend.review.entities import ReviewState
@@ -66,7 +66,7 @@ def _print_table(services: Services, project: int, wanted: ReviewFilter, limit: 
         return
     found = list_reviews(services.database, project, wanted, limit=limit + 1)
     if found:
-        out.print(_table(found[:limit]))
+        print_table(_table(found[:limit]))
     else:
         out.print("No task matches.")
     if len(found) > limit:

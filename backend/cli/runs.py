@@ -7,7 +7,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import open_services, out, print_table
 from backend.cli.watch_run import print_run, watch_run
 from backend.labelstudio.tasks import MAX_ID
 from backend.store.database import Database
@@ -65,7 +65,7 @@ def _print_runs(found: Sequence[TrainingRun]) -> None:
             run.verdict or "",
             run.version or "",
         )
-    out.print(table)
+    print_table(table)
 
 
 def _print_decision(database: Database, project_id: int) -> None:
@@ -92,4 +92,4 @@ def _print_epochs(epochs: Sequence[EpochMetrics]) -> None:
             duration_words(epoch.seconds),
             *("" if figure is None else f"{figure:.3f}" for figure in figures),
         )
-    out.print(table)
+    print_table(table)

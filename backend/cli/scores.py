@@ -3,7 +3,7 @@
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import out
+from backend.cli.console import out, print_table
 from backend.store.database import Database
 from backend.store.versions import get_trained
 from backend.training.entities import Comparison, ModelScore
@@ -22,7 +22,7 @@ def print_scores(database: Database, version: str) -> None:
     """Print what the gate compared when the version was made."""
     comparison = get_trained(database, version).comparison
     out.print(f"On {comparison.images} test images with {comparison.objects} objects:")
-    out.print(_table(comparison))
+    print_table(_table(comparison))
     if comparison.overfitting:
         out.print(f"Note: {comparison.overfitting}")
 

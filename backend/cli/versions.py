@@ -4,7 +4,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out
+from backend.cli.console import open_services, out, print_table
 from backend.errors import BadRequest, DatabaseUnavailable, QueueUnavailable
 from backend.labelstudio.tasks import MAX_ID
 from backend.queue import PREDICT
@@ -46,7 +46,7 @@ def versions(project: int = _PROJECT) -> None:
     is_served = not any(each.trained.state == VersionState.CHAMPION for each in listed)
     name = settings_version or "(none that fits the labeling config)"
     table.add_row(_SERVES if is_served else "", "", name, SETTINGS_WEIGHTS)
-    out.print(table)
+    print_table(table)
 
 
 def promote(
