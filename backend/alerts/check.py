@@ -44,7 +44,8 @@ def judge_project(database: Database, settings: Settings, project_id: int, *, no
         DatabaseUnavailable: nothing can be read or stored.
     """
     own = project_settings(database, project_id, settings)
-    found = judge(read_facts(database, project_id), own, now=now)
+    facts = read_facts(database, project_id, is_level_watched=own.alert_min_f1 > 0)
+    found = judge(facts, own, now=now)
     known = list_open_keys(database, project_id)
     news = [each for each in found if each.is_wrong != (open_key(project_id, each.kind, each.key) in known)]
     if not news:

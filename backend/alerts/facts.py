@@ -18,8 +18,13 @@ from backend.store.tables import SqlPrediction, SqlProject
 from backend.store.training_tables import SqlTrainedVersion
 
 
-def read_facts(database: Database, project_id: int) -> ProjectFacts:
+def read_facts(database: Database, project_id: int, *, is_level_watched: bool = True) -> ProjectFacts:
     """Return what is known of the project; of drift what the report last worked out.
+
+    Args:
+        database: Holds the ledger.
+        project_id: Label Studio's.
+        is_level_watched: Whether `recent` is needed, which is as dear as all the rest.
 
     Raises:
         NotFound: there is no such project.
@@ -48,7 +53,7 @@ def read_facts(database: Database, project_id: int) -> ProjectFacts:
         waiting_since=since,
         reviewed_at=reviewed_at,
         in_service=serving,
-        recent=_read_recent(database, quality, serving),
+        recent=_read_recent(database, quality, serving) if is_level_watched else None,
         versions=order_versions(quality.versions, numbers),
         runs=tuple(runs),
         drift=report.drift if report else None,

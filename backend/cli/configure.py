@@ -7,7 +7,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out, print_table
+from backend.cli.console import open_services, out
 from backend.errors import BadRequest
 from backend.labelstudio.tasks import MAX_ID
 from backend.report_settings import ProjectSettings
@@ -56,7 +56,7 @@ def _read_changes(texts: Sequence[str], unset: Sequence[str]) -> dict[str, str |
 def _print(services: Services, project: int) -> None:
     own = own_settings(services.database, project)
     effective = project_settings(services.database, project, services.settings)
-    print_table(_table(effective, own))
+    out.print(_table(effective, own))
     out.print(
         f"{len(own)} of them project {project} has of its own."
         if own

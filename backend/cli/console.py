@@ -34,7 +34,7 @@ def open_services() -> Iterator[Services]:
 
 
 def print_table(table: Table) -> None:
-    """Print a table with all of its columns, however narrow the terminal."""
+    """Print a table of figures with all of its columns, however narrow the terminal."""
     Console(highlight=False, markup=False, width=max(out.width, _LEAST_WIDTH)).print(table)
 
 

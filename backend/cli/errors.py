@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.progress import Progress
 from rich.table import Table
 
-from backend.cli.console import open_services, out, print_table
+from backend.cli.console import open_services, out
 from backend.dashboard.csv import to_csv
 from backend.dashboard.entities import Cell, Column
 from backend.dashboard.entities import Table as Columns
@@ -86,7 +86,7 @@ def _look_again(services: Services, project: int) -> dict[int, Found]:
 
 def _print_report(report: LabelErrorReport, found: Sequence[LabelError], *, project: int, most: int) -> None:
     if found:
-        print_table(_table(found[:most]))
+        out.print(_table(found[:most]))
     if len(found) > most:
         out.print(f"These are the first {most} of {len(found)}; --most shows more.")
     counts = ", ".join(f"{kind}: {report.counts[kind]}" for kind in ErrorKind if report.counts.get(kind))

@@ -7,7 +7,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out, print_table
+from backend.cli.console import open_services, out
 from backend.errors import BadRequest, NotFound
 from backend.labelstudio.label_config import image_address, parse_label_config
 from backend.labelstudio.project_tasks import ProjectTasks
@@ -65,7 +65,7 @@ def _print_annotation(annotation: ExplainedAnnotation) -> None:
     out.print(f"\nAnnotation {annotation.id} {words}.")
     if annotation.shown:
         out.print(f"Compared with {annotation.shown.version} (found by: {annotation.shown_by}).")
-        print_table(_table(annotation.corrections))
+        out.print(_table(annotation.corrections))
     elif not annotation.is_cancelled:
         out.print(
             f"No prediction of ours was shown before it; it has {len(annotation.annotated.regions)} regions."

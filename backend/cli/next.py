@@ -9,7 +9,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from backend.cli.console import open_services, out, print_table
+from backend.cli.console import open_services, out
 from backend.errors import BadRequest
 from backend.labelstudio.task_lists import keep_next_tabs
 from backend.labelstudio.tasks import MAX_ID
@@ -47,7 +47,7 @@ def next_tasks(
 
 def _print_report(report: NextTasksReport) -> None:
     if report.tasks:
-        print_table(_table(report))
+        out.print(_table(report))
     for note in report.notes:
         out.print(note)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from backend.cli.console import open_services, out, print_table
+from backend.cli.console import open_services, out
 from backend.status import ProjectStatus, read_status
 
 
@@ -32,7 +32,7 @@ def status() -> None:
     out.print(parts)
     if state.projects:
         out.print(projects)
-        print_table(_retraining(state.projects))
+        out.print(_retraining(state.projects))
     else:
         out.print("No project has called yet. Connect one: python -m backend connect --project ID")
 

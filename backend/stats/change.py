@@ -123,8 +123,9 @@ def each_level() -> float:
 
 def drift_of(
     measure: Measure,
-    verdict: Verdict,
     stability: Stability,
+    *,
+    verdict: Verdict,
     images: tuple[int, int],
     bins: Sequence[Bin],
     sentence: str,

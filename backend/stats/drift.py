@@ -94,7 +94,7 @@ def _class_mix(training: list[Mapping[str, int]], period: list[Mapping[str, int]
         )
     new = [name for column, name in enumerate(names) if not expected[:, column].any()]
     said += f"; new since training: {', '.join(new)}" if new else ""
-    return drift_of(Measure.CLASS_MIX, verdict, stability, images, bins, said)
+    return drift_of(Measure.CLASS_MIX, stability, verdict=verdict, images=images, bins=bins, sentence=said)
 
 
 def _number_drift(
@@ -116,7 +116,8 @@ def _number_drift(
             f"{name.capitalize()} have changed {_HOW[verdict]}: "
             f"the median was {np.median(was):.3g}{unit} in training and is now {np.median(now):.3g}{unit}"
         )
-    return drift_of(measure, verdict, stability, images, bins_of(ranges.names, expected, actual), said)
+    bins = bins_of(ranges.names, expected, actual)
+    return drift_of(measure, stability, verdict=verdict, images=images, bins=bins, sentence=said)
 
 
 _SIDES = "in training and in this period"

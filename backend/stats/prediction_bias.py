@@ -55,7 +55,9 @@ def assess_prediction_bias(images: Sequence[ReviewedImage], *, seed: int = 0) ->
             f"The model predicts {moved.name} too {rate}: {100 * moved.actual.value:.1f} % of predicted "
             f"objects, and {100 * moved.expected.value:.1f} % after correction"
         )
-    return drift_of(Measure.PREDICTION_BIAS, verdict, stability, known, bins, said)
+    return drift_of(
+        Measure.PREDICTION_BIAS, stability, verdict=verdict, images=known, bins=bins, sentence=said
+    )
 
 
 def _count_images(counts: NDArray[np.int64]) -> int:

@@ -1,4 +1,4 @@
-"""The figures of one model: at the score from which on it is shown, and over all scores. Pure."""
+"""The figures of one model: at its best score, at that from which on it is shown, and over all. Pure."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def best_threshold(outcomes: Outcomes, *, default: float) -> float:
     if not right.size or not right[-1]:
         return default
     f1 = 2 * right / (np.arange(1, len(right) + 1) + outcomes.objects.sum())
-    # Equal scores are shown together or not at all.
+    # Equal scores count together or not at all.
     is_last = np.append(outcomes.scores[:-1] != outcomes.scores[1:], True)
     return float(outcomes.scores[np.where(is_last, f1, -1.0).argmax()])
 
@@ -51,12 +51,12 @@ def score_model(
     quality = measure_quality(outcomes, all_once(outcomes), task=task)
     overall, classes = np.nan_to_num(quality.overall[0]), quality.classes[0]
     count = len(labels)
-    is_shown = outcomes.scores >= threshold
-    shown = np.bincount(outcomes.classes[is_shown], minlength=count)
-    right = np.bincount(outcomes.classes[is_shown & outcomes.is_right[:, 0]], minlength=count)
+    is_counted = outcomes.scores >= threshold
+    found = np.bincount(outcomes.classes[is_counted], minlength=count)
+    right = np.bincount(outcomes.classes[is_counted & outcomes.is_right[:, 0]], minlength=count)
     objects = outcomes.objects.sum(axis=0)
     shown_f1 = count_shown(outcomes, lowest).f1(all_once(outcomes))[0]
-    precision, recall, f1 = _rates(int(right.sum()), int(shown.sum()), int(objects.sum()))
+    precision, recall, f1 = _rates(int(right.sum()), int(found.sum()), int(objects.sum()))
     return ModelScore(
         version=version,
         map50_95=float(overall.mean()),
@@ -67,7 +67,7 @@ def score_model(
         threshold=threshold,
         latency_ms=latency_ms,
         classes=tuple(
-            _class_score(label, classes[number], int(right[number]), int(shown[number]), int(objects[number]))
+            _class_score(label, classes[number], int(right[number]), int(found[number]), int(objects[number]))
             for number, label in enumerate(labels)
         ),
         shown_f1=float(np.nan_to_num(shown_f1)),
@@ -75,14 +75,14 @@ def score_model(
 
 
 def _class_score(
-    label: str, figures: NDArray[np.float64], right: int, shown: int, objects: int
+    label: str, figures: NDArray[np.float64], right: int, found: int, objects: int
 ) -> ClassScore:
     if not objects:
         return ClassScore(label, 0, None, None, None, None, None)
-    rates = _rates(right, shown, objects)
+    rates = _rates(right, found, objects)
     return ClassScore(label, objects, float(figures.mean()), float(figures[0]), *rates)
 
 
-def _rates(right: int, shown: int, objects: int) -> tuple[float, float, float]:
+def _rates(right: int, found: int, objects: int) -> tuple[float, float, float]:
     """Return precision, recall and F1; 0 where there is nothing to divide by."""
-    return right / max(shown, 1), right / max(objects, 1), 2 * right / max(shown + objects, 1)
+    return right / max(found, 1), right / max(objects, 1), 2 * right / max(found + objects, 1)

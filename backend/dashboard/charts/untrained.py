@@ -13,4 +13,4 @@ def no_runs_words(project_id: int, decision: str = "") -> str:
 
 def _begin(project_id: int, decision: str) -> str:
     why = f" Training: {decision}" if decision else ""
-    return f"{why} To begin now: python -m backend train --project {project_id}"
+    return f"{why} To ask for a run: python -m backend train --project {project_id}"

@@ -65,7 +65,7 @@ def test_nothing_is_promised_where_nothing_was_trained(decision: str) -> None:
         scores_chart([], 1, Links(), decision).empty,
     ]
     assert all(decision in words and "by itself" not in words for words in empty)
-    assert all(words.endswith("To begin now: python -m backend train --project 1") for words in empty)
+    assert all(words.endswith("To ask for a run: python -m backend train --project 1") for words in empty)
 
 
 def test_version_is_beside_the_champion_in_each_figure() -> None:

@@ -171,17 +171,34 @@ def test_images_without_a_class_are_no_test_of_a_classifier(
     assert (found.images, found.challenger.map50_95) == (TEST, 1.0)
 
 
-def store_config(services: Services, *names: str) -> None:
-    """Let the project's labeling config name a class for each label."""
+def store_config(services: Services, *names: str, attributes: str = "") -> None:
+    """Let the project's labeling config name a class for each label; `attributes` are its tag's."""
     tags = "".join(
         f'<Label value="{label}" predicted_values="{name}"/>'
         for label, name in zip(LABELS, names, strict=True)
     )
     config = (
-        f'<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">{tags}'
-        "</RectangleLabels></View>"
+        '<View><Image name="image" value="$image"/>'
+        f'<RectangleLabels name="label" toName="image" {attributes}>{tags}</RectangleLabels></View>'
     )
     store_project(services.database, PROJECT, label_config=config, model_version=None, now=NOW)
+
+
+def test_what_is_shown_is_measured_from_the_score_of_the_labeling_config_on(
+    context: RunContext, services: Services, checkpoint_of: Callable[..., Checkpoint]
+) -> None:
+    good, other = checkpoint_of("detect", "good"), checkpoint_of("detect", "other", seed=8)
+    taken = snapshot_of(services, good)
+    found = compared(context, taken, other, good)
+    assert found.champion is not None and found.shown_difference is not None
+    assert found.champion.shown_f1 is not None and found.challenger.shown_f1 is not None
+    change = found.challenger.shown_f1 - found.champion.shown_f1
+    assert found.shown_difference.value == pytest.approx(change) and change < 0
+    store_config(services, *good.class_names, attributes='model_score_threshold="1"')
+    strict = compared(context, taken, other, good)
+    assert strict.champion is not None and strict.shown_difference is not None
+    assert (strict.champion.shown_f1, strict.shown_difference.value) == (0, 0)
+    assert strict.champion.f1 == found.champion.f1
 
 
 def test_labeling_config_names_the_classes_of_an_older_model(
