@@ -33,7 +33,7 @@ def versions(project: int = _PROJECT) -> None:
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     table.add_column("no", justify="right", no_wrap=True)
-    table.add_column("version", overflow="fold")
+    table.add_column("version", no_wrap=True)
     table.add_column("state", overflow="fold")
     for heading in _FIGURES:
         table.add_column(heading, justify="right", no_wrap=True)

@@ -56,11 +56,12 @@ def _refuse_vain_request(services: Services, project_id: int, settings: Training
         facts = read_training_facts(session, project_id, now=datetime.now(UTC))
     decision = decide(facts, settings, is_asked=True, is_cron=False)
     if not decision.is_due:
-        raise BadRequest(f"No run would begin: {decision.reason}")
+        raise BadRequest(
+            f"No run would begin: {decision.reason} What is reviewed in Label Studio counts within seconds."
+        )
 
 
 def _train(services: Services, target: Target, _: Answer) -> str:
-    _ask_train(services, target)  # refuses where there is too little to learn from meanwhile
     ask_for_training(services.database, services.queue, target.project_id, now=datetime.now(UTC))
     return f"A training run was asked for. {_who_works(services, EVENTS, TRAIN)}".strip()
 

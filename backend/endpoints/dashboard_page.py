@@ -56,7 +56,8 @@ def show(template: str, *, status: int = 200, **values: Any) -> Response:
 
 def show_error(message: str) -> Response:
     """Return the page that says what went wrong; its status is the caller's to set."""
-    return show("error.html", heading="This did not work", detail=message)
+    project = (request.view_args or {}).get("project_id")
+    return show("error.html", heading="This did not work", detail=message, project_id=project)
 
 
 def is_page(path: str) -> bool:

@@ -213,7 +213,7 @@ def test_page_names_a_value_that_is_missing(renderer: Renderer) -> None:
 
 
 def test_message_stands_above_the_page(renderer: Renderer) -> None:
-    values = {"heading": "Gone", "detail": "It is not there."}
+    values = {"heading": "Gone", "detail": "It is not there.", "project_id": None}
     assert 'class="message' not in renderer.page("error.html", values)
     for tone, role in (("good", "status"), ("bad", "alert")):
         told = renderer.page("error.html", {**values, "message": "<Done>", "message_tone": tone})
@@ -221,7 +221,7 @@ def test_message_stands_above_the_page(renderer: Renderer) -> None:
 
 
 def test_file_needs_no_other_file(renderer: Renderer) -> None:
-    html = renderer.page("error.html", {"heading": "Gone", "detail": "No."}, is_file=True)
+    html = renderer.page("error.html", {"heading": "Gone", "detail": "No.", "project_id": None}, is_file=True)
     assert "<link" not in html and "<script src" not in html and "<script defer" not in html
     assert "IntersectionObserver" in html and "--series-1" in html and "plotly.js v" in html
 

@@ -102,6 +102,7 @@ def test_training_that_would_not_begin_is_refused_with_the_reason(
     for refused in (done, client.get(f"{HOME}/train")):
         assert refused.status_code == 400
         assert "No run would begin: 0 of the 10 reviewed tasks" in refused.text
+        assert f'href="{HOME}"' in refused.text
     with services.database.read() as session:
         assert not is_training_asked(session, PROJECT)
 
